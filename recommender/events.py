@@ -1,0 +1,82 @@
+"""The behavioural events Kabin understands: GA4 ecommerce, and five of our own.
+
+An :class:`Event` is what an edge (HTTP, import, simulation) hands to the pure core once the wire
+format has been checked. The event log stores exactly this structure as JSON, so a log entry replays
+through the same functions that handled the event when it arrived.
+"""
+
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+SECONDS_PER_DAY: Final = 86_400
+
+
+class EventName(StrEnum):
+    """Names of events; any other name is ignored and counted, never refused."""
+
+    VIEW_ITEM = "view_item"
+    SELECT_ITEM = "select_item"
+    ADD_TO_CART = "add_to_cart"
+    REMOVE_FROM_CART = "remove_from_cart"
+    VIEW_CART = "view_cart"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    VIEW_PROMOTION = "view_promotion"
+    SELECT_PROMOTION = "select_promotion"
+    VIEW_ITEM_LIST = "view_item_list"
+    BEGIN_CHECKOUT = "begin_checkout"
+    SELECT_SIZE = "select_size"
+    DESELECT_SIZE = "deselect_size"
+    SORT_ITEMS = "sort_items"
+    DECISION_SHOWN = "decision_shown"
+    FIT_FEEDBACK = "fit_feedback"
+
+
+class EventItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of a GA4 ``items[]`` array.
+
+    ``item_id`` is an item or a SKU id, ``item_variant`` a SKU id where the page gives one. ``price``
+    is what one unit costs now and ``discount`` what was taken off it, both in the event's currency,
+    as in GA4; ``None`` means that the event does not say and the catalog decides.
+    """
+
+    item_id: str
+    item_variant: str | None = None
+    size: str | None = None
+    price: float | None = None
+    discount: float | None = None
+    quantity: int = 1
+    coupon: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One checked event of one visitor.
+
+    ``timestamp`` is in Unix seconds. ``source`` says who vouches for it: the shop's server (server
+    key), a browser, or an import of history.
+    """
+
+    name: EventName
+    event_id: str
+    timestamp: float
+    source: Literal["browser", "server", "import"]
+    items: tuple[EventItem, ...] = ()
+    currency: str | None = None
+    transaction_id: str | None = None
+    coupon: str | None = None
+    decision_id: str | None = None
+    preselected: bool = False
+    """Whether the size acted on is one that Kabin had preselected (then it is weak evidence)."""
+    fit: Literal["small", "true", "large"] | None = None
+    sort_by: str | None = None
+    promotion_id: str | None = None
+    slot: str | None = None
+    experiments: tuple[tuple[str, int], ...] = ()
+    """Exposures of a ``decision_shown``: experiment id and variation id."""
+
+    @property
+    def day(self) -> int:
+        """Whole days from 1970-01-01 UTC to the event."""
+        return int(self.timestamp // SECONDS_PER_DAY)

@@ -1,0 +1,31 @@
+"""Fixtures and settings that every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "kabin",
+    deadline=None,  # the machines that run this are shared: a slow example is no failure
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("kabin")
+
+PROJECT_ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets (``KABIN_DATA``); tests that need it are skipped without it."""
+    folder = Path(os.environ.get("KABIN_DATA", str(PROJECT_ROOT.parent / "shared" / "data")))
+    if not folder.is_dir():
+        pytest.skip("real data sets are absent: set KABIN_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, the loop that the service uses."""
+    return "asyncio"
