@@ -1,0 +1,182 @@
+"""The size decision: preselect, hint or stay silent, and why."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from recommender.sizes.calibration import PRESELECT_CONFIDENCE, SizeCalibration
+from recommender.sizes.features import may_preselect
+from recommender.sizes.ladder import Ladder
+from recommender.sizes.scales import step_of
+from recommender.sizes.size import Size, SizeEvidence
+from recommender.sizes.vote import Vote, choices_of, vote
+
+HINT_CONFIDENCE: Final = 0.4
+"""P(correct) below which not even a hint is given: it would be wrong more often than not."""
+
+HINT_ITEMS: Final = 2
+
+
+class SizeAction(StrEnum):
+    """What the page does with the size."""
+
+    PRESELECT = "preselect"
+    HINT = "hint"
+    NONE = "none"
+
+
+class SizeReasonCode(StrEnum):
+    """Why a size decision came out as it did; ``times`` of ``of`` distinct items spoke for the size."""
+
+    BOUGHT_OFTEN = "bought_often"
+    """Preselected: the visitor bought this size, ``times`` of ``of`` items."""
+    CHOSEN_OFTEN = "chosen_often"
+    """Preselected: the visitor kept clicking or carting this size."""
+    LIKELY = "likely"
+    """Hint: two items, or more that are not sure enough to preselect."""
+    TWO_SIZES = "two_sizes"
+    """Hint: the evidence has a second mode two or more sizes away, perhaps a second person."""
+    SOLD_OUT = "sold_out"
+    """Hint: the size would be preselected but is out of stock; no neighbour is offered instead."""
+    TOO_LITTLE_EVIDENCE = "too_little_evidence"
+    """None: fewer than two distinct items in this department speak for a size."""
+    NOT_COMPARABLE = "not_comparable"
+    """None: there is evidence, but of size systems or cuts that no table brings to this item's."""
+    NOT_OFFERED = "not_offered"
+    """None: the item does not come in the visitor's size; no neighbour is offered instead."""
+    UNSURE = "unsure"
+    """None: P(correct) is below the hint's."""
+    NO_LADDER = "no_ladder"
+    """None: the item has no readable sizes, or only one."""
+
+
+class SizeReason(NamedTuple):
+    """A reason code with the distinct items that speak for the size, of all that speak for any."""
+
+    code: SizeReasonCode
+    times: int
+    of: int
+
+
+class SizeDecision(NamedTuple):
+    """One answer; ``size`` is ``None`` exactly when ``action`` is ``none``."""
+
+    action: SizeAction
+    size: Size | None
+    confidence: float
+    """Calibrated P(correct) of ``candidate``, 0 where there is none."""
+    reason: SizeReason
+    candidate: Size | None
+    """The vote's first size whatever the action: what an evaluation compares."""
+
+
+_NO_LADDER: Final = SizeDecision(SizeAction.NONE, None, 0.0, SizeReason(SizeReasonCode.NO_LADDER, 0, 0), None)
+
+
+def decide_size(
+    evidence: Sequence[SizeEvidence],
+    ladder: Ladder | None,
+    *,
+    department: int,
+    in_stock: Callable[[Size], bool],
+    calibration: SizeCalibration,
+    today: int,
+) -> SizeDecision:
+    """Decide the size of one item for one visitor.
+
+    Args:
+        evidence: the visitor's records, at most the 24 newest, in any order.
+        ladder: the item's sizes, in stock or not; ``None`` if none can be read.
+        department: the item's department code.
+        in_stock: whether a size of the ladder can be bought now.
+        calibration: of the model, or the prior ``SizeCalibration()``.
+        today: whole days since 1970-01-01 UTC.
+
+    Returns:
+        The decision; ``preselect`` only from three distinct items, with calibrated P(correct) of 0.75 or more, in
+        stock, offered by the item and without a second mode.
+    """
+    if ladder is None or len(ladder.sizes) < 2:
+        return _NO_LADDER
+    choices = choices_of(evidence, department, today)
+    outcome = vote(choices, ladder)
+    if outcome is None:
+        items = len({choice[1] for choice in choices})
+        code = SizeReasonCode.NOT_COMPARABLE if items >= HINT_ITEMS else SizeReasonCode.TOO_LITTLE_EVIDENCE
+        return SizeDecision(SizeAction.NONE, None, 0.0, SizeReason(code, 0, items), None)
+    candidate = ladder.sizes[outcome.best]
+    confidence = calibration.probability(outcome, ladder, today)
+    action, code = _rule(outcome, confidence, candidate, in_stock)
+    return SizeDecision(
+        action,
+        None if action is SizeAction.NONE else candidate,
+        confidence,
+        SizeReason(code, outcome.agreeing, outcome.items),
+        candidate,
+    )
+
+
+def _rule(
+    outcome: Vote, confidence: float, candidate: Size, in_stock: Callable[[Size], bool]
+) -> tuple[SizeAction, SizeReasonCode]:
+    silent_for = _silence(outcome, confidence)
+    if silent_for is not None:
+        return SizeAction.NONE, silent_for
+    if outcome.is_split:
+        return SizeAction.HINT, SizeReasonCode.TWO_SIZES
+    if not may_preselect(outcome) or confidence < PRESELECT_CONFIDENCE:
+        return SizeAction.HINT, SizeReasonCode.LIKELY
+    if not in_stock(candidate):
+        return SizeAction.HINT, SizeReasonCode.SOLD_OUT
+    return SizeAction.PRESELECT, (
+        SizeReasonCode.BOUGHT_OFTEN if outcome.purchased >= 0.5 else SizeReasonCode.CHOSEN_OFTEN
+    )
+
+
+def _silence(outcome: Vote, confidence: float) -> SizeReasonCode | None:
+    """Return why to say nothing, ``None`` if there is something to say."""
+    if outcome.items < HINT_ITEMS:
+        return SizeReasonCode.TOO_LITTLE_EVIDENCE
+    if not outcome.agreeing:
+        return SizeReasonCode.NOT_OFFERED
+    return SizeReasonCode.UNSURE if confidence < HINT_CONFIDENCE else None
+
+
+def preferred_size(
+    evidence: Sequence[SizeEvidence],
+    *,
+    department: int,
+    calibration: SizeCalibration,
+    today: int,
+) -> Size | None:
+    """Return the size that would be preselected on an ordinary item of a department, ``None`` if unsure.
+
+    Recommendations are filtered by it (``in_your_size``): an item fits if the size is in stock there. The
+    scale is that of most of the visitor's evidence; items of other scales need
+    :func:`recommender.sizes.conversion.convert`.
+    """
+    choices = choices_of(evidence, department, today)
+    if not choices:
+        return None
+    masses: dict[int, float] = {}
+    for _, _, size, weight, _ in choices:
+        masses[size.scale] = masses.get(size.scale, 0.0) + weight
+    scale = max(masses, key=lambda code: (masses[code], -code))
+    step = step_of(scale) or 2
+    own = {choice[2] for choice in choices if choice[2].scale == scale}
+    around = {
+        size._replace(value=size.value + shift)
+        for size in own
+        for shift in (-step, step)
+        if size.value + shift >= 0
+    }
+    ladder = Ladder.of(own | around, department)
+    decision = decide_size(
+        evidence,
+        ladder,
+        department=department,
+        in_stock=lambda _: True,
+        calibration=calibration,
+        today=today,
+    )
+    return decision.size if decision.action is SizeAction.PRESELECT else None
