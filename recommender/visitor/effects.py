@@ -1,0 +1,290 @@
+"""What one event does to a visitor's state: a pure function that the live path, imports and rebuilds share.
+
+============== =============================================================================================
+event          effect
+============== =============================================================================================
+view_item      recently viewed; affinity 1 per item, day and whether discounted
+add_to_cart    cart line; size evidence; affinity 3 per item, day and whether discounted
+remove_…       the cart line is out (no evidence: who drops an item rarely doubts its size)
+view_cart, …   the lines listed by ``view_cart`` and ``begin_checkout`` are in the cart
+purchase       size evidence; the cart is empty; affinity 10 per item and 10 per coupon, once per transaction
+refund, fit_…  size evidence that the bought size was wrong, or right
+select_size    size evidence; ``deselect_size`` takes it back
+…_promotion    affinity 1 per promotion and day (also a list of which every item is discounted)
+sort_items     affinity 0.5 per day if cheap items come first
+decision_shown exposures to experiments
+============== =============================================================================================
+
+An item that the catalog does not know leaves no evidence and no affinity, but it is remembered as viewed or
+in the cart under the key of its id: pages often show a new style before the feed does.
+"""
+
+from collections.abc import Iterator
+from math import frexp, ldexp
+from typing import Final, NamedTuple
+
+import msgspec
+
+from recommender.affinity import (
+    NO_EVIDENCE,
+    AffinityKind,
+    AffinityParameters,
+    AffinitySums,
+    contribution,
+)
+from recommender.events import Event, EventName
+from recommender.identifiers import fingerprint, key_of
+from recommender.sizes.size import EvidenceKind, SizeEvidence
+from recommender.visitor.lines import CatalogLike, ItemLine, fits_record, line_of, size_of
+from recommender.visitor.state import (
+    LAST_TICK,
+    CartLine,
+    Exposure,
+    Viewed,
+    experiment_key_of,
+    second_of,
+    tick_of,
+)
+
+ITEMS_PER_EVENT: Final = 200
+"""GA4's own limit; what an event lists beyond it is left out."""
+
+SHORTEST_SALE_LIST: Final = 3
+"""A list of fewer items, all discounted, may be chance; a sale page is longer."""
+
+LAST_DAY: Final = 0xFFFF
+_SIGNIFICANT_BITS: Final = 22
+_SMALLEST_WEIGHT: Final = 1e-290
+"""Below it a double loses bits; no decision could tell such a contribution from none."""
+
+_RANKS: Final = {"browser": 1, "import": 2, "server": 3}
+
+
+class OnceContribution(NamedTuple):
+    """Affinity that counts once: a second one with the same fingerprint (always odd) adds nothing."""
+
+    fingerprint: int
+    sums: AffinitySums
+
+
+class OrderCopy(NamedTuple):
+    """One report of an order; of several reports the greatest counts: the server's, then the earliest.
+
+    ``rank`` is 3 for the shop's server, 2 for an import, 1 for a browser. ``untick`` falls with time
+    (``LAST_TICK`` minus the tick), so that plain comparison prefers the earliest report.
+    """
+
+    rank: int
+    untick: int
+    sums: AffinitySums
+    fingerprint: int
+
+
+class Effects(msgspec.Struct, frozen=True):
+    """What one event adds to a visitor's state; see :class:`recommender.visitor.state.VisitorState`.
+
+    ``fingerprint`` is the event's own (always even): a second event with it has no effect at all.
+    """
+
+    fingerprint: int
+    evidence: tuple[SizeEvidence, ...] = ()
+    cart: tuple[CartLine, ...] = ()
+    cart_cleared_tick: int = 0
+    recently_viewed: tuple[Viewed, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    affinity: tuple[OnceContribution, ...] = ()
+    order: OrderCopy | None = None
+    affinity_version: int = 0
+
+
+def effects_of(event: Event, catalog: CatalogLike, parameters: AffinityParameters) -> Effects:
+    """Return what ``event`` does to its visitor's state.
+
+    Args:
+        event: a checked event.
+        catalog: resolves items, SKUs, sizes and, where the event does not say, discounts.
+        parameters: the half-life and the shop's discounted share by day.
+    """
+    lines = [line_of(entry, catalog) for entry in event.items[:ITEMS_PER_EVENT]]
+    act = _Act(event, lines, parameters)
+    name = event.name
+    return Effects(
+        fingerprint=fingerprint("event", event.event_id) & ~1,
+        evidence=act.evidence(),
+        cart=act.cart(),
+        cart_cleared_tick=tick_of(event.timestamp) if name is EventName.PURCHASE else 0,
+        recently_viewed=act.recently_viewed() if name is EventName.VIEW_ITEM else (),
+        exposures=act.exposures() if name is EventName.DECISION_SHOWN else (),
+        affinity=tuple(act.affinity()),
+        order=act.order() if name is EventName.PURCHASE and event.transaction_id else None,
+        affinity_version=parameters.sums_version,
+    )
+
+
+class _Act:
+    """One event with its lines resolved; each method answers for one part of the state."""
+
+    def __init__(self, event: Event, lines: list[ItemLine], parameters: AffinityParameters) -> None:
+        self._event = event
+        self._lines = lines
+        self._parameters = parameters
+        self._day = min(max(event.day, 0), LAST_DAY)
+
+    def evidence(self) -> tuple[SizeEvidence, ...]:
+        kind = _evidence_kind(self._event)
+        if kind is None:
+            return ()
+        records: dict[SizeEvidence, None] = {}
+        for line in self._lines:
+            size = size_of(line)
+            if line.item is not None and size is not None and fits_record(size):
+                records[SizeEvidence(self._day, int(kind), line.item_key, line.item.department, size)] = None
+        return tuple(records)
+
+    def cart(self) -> tuple[CartLine, ...]:
+        present = _PRESENT_AFTER.get(self._event.name)
+        if present is None:
+            return ()
+        tick = tick_of(self._event.timestamp)
+        lines = {
+            CartLine(tick, present, line.item_key, 0 if line.sku is None else key_of(line.sku.sku_id)): None
+            for line in self._lines
+        }
+        return tuple(lines)
+
+    def recently_viewed(self) -> tuple[Viewed, ...]:
+        tick = tick_of(self._event.timestamp)
+        return tuple({Viewed(tick, line.item_key): None for line in self._lines})
+
+    def exposures(self) -> tuple[Exposure, ...]:
+        second = second_of(self._event.timestamp)
+        return tuple(
+            Exposure(second, variation, experiment_key_of(experiment))
+            for experiment, variation in self._event.experiments[:ITEMS_PER_EVENT]
+            if 0 <= variation <= 0xFF
+        )
+
+    def affinity(self) -> Iterator[OnceContribution]:
+        event = self._event
+        if event.name is EventName.PURCHASE and not event.transaction_id:
+            yield OnceContribution(fingerprint("order", event.event_id) | 1, self._order_sums())
+        elif event.name is EventName.VIEW_ITEM:
+            yield from self._by_item(AffinityKind.VIEW)
+        elif event.name is EventName.ADD_TO_CART:
+            yield from self._by_item(AffinityKind.CART)
+        elif self._is_sale_page():
+            yield self._once(AffinityKind.SALE_PAGE, event.promotion_id or "", discounted=True)
+        elif event.name is EventName.SORT_ITEMS and _puts_cheap_first(event.sort_by):
+            yield self._once(AffinityKind.SORT_BY_PRICE, "", discounted=True)
+
+    def order(self) -> OrderCopy:
+        event = self._event
+        return OrderCopy(
+            rank=_RANKS[event.source],
+            untick=LAST_TICK - tick_of(event.timestamp),
+            sums=self._order_sums(),
+            fingerprint=fingerprint("transaction", event.transaction_id or ""),
+        )
+
+    def _order_sums(self) -> AffinitySums:
+        sums = NO_EVIDENCE
+        known = {line.item_key: line for line in self._lines if line.item is not None}
+        for line in known.values():
+            sums = sums.plus(self._contribution(AffinityKind.PURCHASE, self._is_discounted(line)))
+        coupons = {self._event.coupon, *(line.entry.coupon for line in self._lines)} - {None, ""}
+        for _ in coupons:
+            sums = sums.plus(self._contribution(AffinityKind.COUPON, discounted=True))
+        return sums
+
+    def _by_item(self, kind: AffinityKind) -> Iterator[OnceContribution]:
+        for line in {line.item_key: line for line in self._lines if line.item is not None}.values():
+            yield self._once(kind, str(line.item_key), discounted=self._is_discounted(line))
+
+    def _once(self, kind: AffinityKind, subject: str, *, discounted: bool) -> OnceContribution:
+        print_ = fingerprint("once", kind.name, subject, str(self._day), str(int(discounted)))
+        return OnceContribution(print_ | 1, self._contribution(kind, discounted))
+
+    def _contribution(self, kind: AffinityKind, discounted: bool) -> AffinitySums:
+        mu = self._parameters.mu_at(self._day)
+        return quantized(
+            contribution(kind, discounted=discounted, day=self._day, mu=mu, parameters=self._parameters)
+        )
+
+    def _is_discounted(self, line: ItemLine) -> bool:
+        """Tell whether the item was discounted: the event's word, else the catalog's for that moment."""
+        if line.entry.discount is not None:
+            return line.entry.discount > 0
+        now = self._event.timestamp
+        if line.sku is not None:
+            return line.sku.on_sale(now)
+        return line.item is not None and any(sku.on_sale(now) for sku in line.item.skus)
+
+    def _is_sale_page(self) -> bool:
+        event = self._event
+        if event.name is EventName.SELECT_PROMOTION:
+            return True
+        if event.name is EventName.VIEW_PROMOTION:
+            # A promotion that Kabin itself put into a slot is no choice of the visitor's: counting it
+            # would make whoever is shown promotions ever more promo-prone.
+            return event.slot is None
+        if event.name is not EventName.VIEW_ITEM_LIST:
+            return False
+        if event.promotion_id is not None:
+            return True
+        known = [line for line in self._lines if line.item is not None]
+        return len(known) >= SHORTEST_SALE_LIST and all(self._is_discounted(line) for line in known)
+
+
+_PRESENT_AFTER: Final = {
+    EventName.ADD_TO_CART: True,
+    EventName.VIEW_CART: True,
+    EventName.BEGIN_CHECKOUT: True,
+    EventName.REMOVE_FROM_CART: False,
+}
+
+_FIT_KINDS: Final = {
+    "small": EvidenceKind.TOO_SMALL,
+    "large": EvidenceKind.TOO_LARGE,
+    "true": EvidenceKind.TRUE_TO_SIZE,
+}
+
+_CHOICE_KINDS: Final = {
+    EventName.SELECT_SIZE: EvidenceKind.CLICK,
+    EventName.DESELECT_SIZE: EvidenceKind.DESELECT,
+    EventName.ADD_TO_CART: EvidenceKind.CART,
+}
+
+
+def _evidence_kind(event: Event) -> EvidenceKind | None:
+    """Return what the event says about its items' sizes, ``None`` for nothing."""
+    if event.name in _CHOICE_KINDS:
+        return None if event.preselected else _CHOICE_KINDS[event.name]
+    if event.name is EventName.REFUND:
+        return EvidenceKind.REFUND
+    if event.name is EventName.FIT_FEEDBACK:
+        return _FIT_KINDS.get(event.fit or "")
+    if event.name is not EventName.PURCHASE:
+        return None
+    if event.preselected:
+        return EvidenceKind.PURCHASE_PRESELECTED
+    return EvidenceKind.PURCHASE_UNCONFIRMED if event.source == "browser" else EvidenceKind.PURCHASE
+
+
+def _puts_cheap_first(sort_by: str | None) -> bool:
+    order = (sort_by or "").casefold()
+    descending = order.startswith("-") or any(
+        word in order for word in ("desc", "high_to", "high-to", "high to")
+    )
+    return "price" in order and not descending
+
+
+def quantized(sums: AffinitySums) -> AffinitySums:
+    """Round a contribution to 22 significant bits of its weight, one part in 4 million.
+
+    Sums of such numbers are exact in a double, and so independent of the order of addition, over a history
+    of about 4 years at a half-life of 90 days and a thousand acts; beyond that they agree to 1 part in 10¹⁵.
+    """
+    if sums.weight < _SMALLEST_WEIGHT:
+        return NO_EVIDENCE
+    quantum = ldexp(1.0, frexp(sums.weight)[1] - _SIGNIFICANT_BITS)
+    return AffinitySums(*(round(part / quantum) * quantum for part in sums))

@@ -1,0 +1,76 @@
+"""The names of everything that Kabin keeps in Redis: ``prefix:{pNNN}:…``.
+
+A visitor's state, ring and orders and the visitor's part of the event log share the hash tag ``{pNNN}``, so on a
+Cluster one script reaches all four. The number of partitions is fixed at installation.
+"""
+
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+PARTITIONS: Final = 256
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
+"""Ids that stand in a key as they are; every other is hashed, whatever it contains."""
+
+
+class VisitorKeys(NamedTuple):
+    """The keys of one visitor, in the order that the scripts take them; ``log`` is the partition's."""
+
+    state: str
+    ring: str
+    orders: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyspace:
+    """Names keys under one prefix; shops that share a Redis take a prefix each.
+
+    Raises:
+        ValueError: a prefix that could change a key's hash tag or is empty.
+    """
+
+    prefix: str = "kabin"
+    partitions: int = PARTITIONS
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(
+                f"key prefix {self.prefix!r} must be 1 to 64 letters, digits, dots, dashes or underscores"
+            )
+        if not 1 <= self.partitions <= 1000:
+            raise ValueError(f"{self.partitions} partitions: must be 1 to 1000")
+
+    @property
+    def installation(self) -> str:
+        """Hash of what was fixed when this prefix was first used."""
+        return f"{self.prefix}:{{meta}}:installation"
+
+    def partition_of(self, visitor_id: str) -> int:
+        """Return the partition in which a visitor lives."""
+        digest = blake2b(visitor_id.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") % self.partitions
+
+    def log(self, partition: int) -> str:
+        """Return the stream of a partition's events."""
+        return f"{self.prefix}:{{p{partition:03d}}}:log"
+
+    def of_visitor(self, visitor_id: str) -> VisitorKeys:
+        """Return the keys of a visitor.
+
+        An id may be any text: one that is not plainly a short word appears as ``~`` and its hash, which no
+        plain id can equal, so ids can neither collide nor reach into another key.
+        """
+        partition = self.partition_of(visitor_id)
+        tag = f"{self.prefix}:{{p{partition:03d}}}:"
+        name = visitor_id if _PLAIN_ID.fullmatch(visitor_id) else _hashed(visitor_id)
+        return VisitorKeys(f"{tag}v:{name}", f"{tag}d:{name}", f"{tag}o:{name}", f"{tag}log")
+
+
+def _hashed(visitor_id: str) -> str:
+    digest = blake2b(visitor_id.encode(), digest_size=16).digest()
+    return "~" + urlsafe_b64encode(digest).rstrip(b"=").decode()

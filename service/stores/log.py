@@ -1,0 +1,180 @@
+"""The event log: one Redis stream for each partition, and where archived entries lie.
+
+An entry has two fields: ``v`` the visitor's id and ``e`` the event as JSON of :class:`recommender.events.Event`; its
+id begins with the millisecond of its arrival. Live events are appended by ``scripts/apply.lua`` in the step that applies them;
+histories by :meth:`EventLog.append_history`. Nothing here ever expires or trims an entry.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from recommender.events import Event
+from recommender.identifiers import fingerprint
+from service.stores.archive import Archive, ArchivedRow
+from service.stores.connection import Client, unavailable_on_error
+from service.stores.keys import Keyspace
+
+FIRST: Final = "0-0"
+"""The id before every entry's."""
+
+_PAGE: Final = 2000
+_BATCH: Final = 2000
+
+_decode_event = msgspec.json.Decoder(Event).decode
+
+
+class LogEntry(NamedTuple):
+    """One entry as it is stored; ``log_id`` orders the entries of a partition by arrival."""
+
+    log_id: str
+    visitor_id: str
+    json: bytes
+
+    @property
+    def received_at(self) -> float:
+        """When the event arrived, in Unix seconds by Redis' clock."""
+        return int(self.log_id.partition("-")[0]) / 1000
+
+    def event(self) -> Event:
+        """Return the event.
+
+        Raises:
+            msgspec.ValidationError: the stored JSON is no event of this version.
+        """
+        return _decode_event(self.json)
+
+
+class _EventId(msgspec.Struct):
+    event_id: str
+
+
+_decode_event_id = msgspec.json.Decoder(_EventId).decode
+
+
+class Appended(NamedTuple):
+    """What became of a history: how many events were new, how many had been there, and whose they are."""
+
+    appended: int
+    known: int
+    visitors: frozenset[str]
+
+
+class EventLog:
+    """Reads the log, and appends to it what did not come in by a request."""
+
+    def __init__(self, client: Client, keyspace: Keyspace) -> None:
+        self._client = client
+        self._keyspace = keyspace
+
+    async def read(self, partition: int, *, after: str = FIRST, count: int = _PAGE) -> list[LogEntry]:
+        """Return up to ``count`` entries of a partition that follow ``after``, oldest first.
+
+        Raises:
+            StoreUnavailable: Redis did not answer.
+        """
+        with unavailable_on_error():
+            found: Any = await self._client.xrange(
+                self._keyspace.log(partition), min=f"({after}", count=count
+            )
+        return [_entry_of(log_id, fields) for log_id, fields in found if b"v" in fields and b"e" in fields]
+
+    async def entries(self, partition: int, *, after: str = FIRST) -> AsyncIterator[list[LogEntry]]:
+        """Yield the entries of a partition after ``after`` in pages, up to the newest at the time of reading."""
+        while page := await self.read(partition, after=after):
+            yield page
+            after = page[-1].log_id
+
+    async def length(self, partition: int) -> int:
+        """Return the number of entries of a partition."""
+        with unavailable_on_error():
+            return int(await self._client.xlen(self._keyspace.log(partition)))
+
+    async def append_history(
+        self,
+        events: Iterable[tuple[str, Event]],
+        *,
+        archive: Archive | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Appended:
+        """Append visitors' past events that are neither in the log nor in the archive yet.
+
+        States do not change: rebuild the returned visitors afterwards. If it fails half-way, do it again:
+        what was appended is then known.
+
+        Args:
+            events: visitor id and event, in any order; taken in batches, so it may be a generator.
+            archive: entries that have left the log.
+            progress: is told the number of events dealt with, batch by batch.
+
+        Raises:
+            StoreUnavailable: Redis did not carry it out.
+        """
+        known_before = await self._known(archive)
+        seen: set[int] = set()
+        visitors: set[str] = set()
+        appended = known = 0
+        for batch in _batches(events):
+            prints = [_identity(visitor_id, event.event_id) for visitor_id, event in batch]
+            is_known = _contains(known_before, prints)
+            pipeline = self._client.pipeline(transaction=False)
+            for (visitor_id, event), print_, old in zip(batch, prints, is_known, strict=True):
+                visitors.add(visitor_id)
+                if old or print_ in seen:
+                    known += 1
+                    continue
+                seen.add(print_)
+                appended += 1
+                log = self._keyspace.log(self._keyspace.partition_of(visitor_id))
+                pipeline.xadd(log, {"v": visitor_id, "e": msgspec.json.encode(event)})
+            with unavailable_on_error():
+                await pipeline.execute()
+            if progress is not None:
+                progress(appended + known)
+        return Appended(appended, known, frozenset(visitors))
+
+    async def _known(self, archive: Archive | None) -> npt.NDArray[np.uint64]:
+        """Return the sorted identities of every event in log and archive, 8 bytes each."""
+        parts: list[npt.NDArray[np.uint64]] = []
+        for partition in range(self._keyspace.partitions):
+            parts.extend([_identities(page) async for page in self.entries(partition)])
+        if archive is not None:
+            parts.extend(_identities(rows) for rows in archive.rows())
+        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
+
+
+def _entry_of(log_id: Any, fields: Any) -> LogEntry:
+    return LogEntry(log_id.decode(), fields[b"v"].decode(), fields[b"e"])
+
+
+def _identity(visitor_id: str, event_id: str) -> int:
+    return fingerprint(visitor_id, event_id)
+
+
+def _identities(entries: Iterable[LogEntry] | Iterable[ArchivedRow]) -> npt.NDArray[np.uint64]:
+    prints = []
+    for entry in entries:
+        try:
+            prints.append(_identity(entry.visitor_id, _decode_event_id(entry.json).event_id))
+        except msgspec.MsgspecError:
+            continue  # An unreadable entry has no identity; `kabin rebuild` counts and reports it.
+    return np.array(prints, np.uint64)
+
+
+def _contains(known: npt.NDArray[np.uint64], prints: list[int]) -> list[bool]:
+    if not len(known):
+        return [False] * len(prints)
+    wanted = np.array(prints, np.uint64)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    found: list[bool] = (known[places] == wanted).tolist()
+    return found
+
+
+def _batches(events: Iterable[tuple[str, Event]]) -> Iterator[list[tuple[str, Event]]]:
+    iterator = iter(events)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
