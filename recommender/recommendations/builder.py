@@ -57,7 +57,11 @@ class Recommendations:
 
 
 def build_recommendations(
-    sessions: Sessions, *, settings: BlendSettings | None = None, on_progress: Progress | None = None
+    sessions: Sessions,
+    *,
+    settings: BlendSettings | None = None,
+    start: BlendSettings | None = None,
+    on_progress: Progress | None = None,
 ) -> Recommendations:
     """Learn all lists from sessions.
 
@@ -65,11 +69,12 @@ def build_recommendations(
         sessions: in time order.
         settings: blend settings to use as they are, say those of yesterday's model; when None they are tuned
             on the newest tenth of the sessions first, which doubles the time.
+        start: settings that tuning starts from; the defaults when None.
         on_progress: told what is being done.
     """
     tuning = None
     if settings is None:
-        tuning = tune_blend(sessions, on_progress=on_progress)
+        tuning = tune_blend(sessions, start=start, on_progress=on_progress)
         settings = tuning.settings
 
     def tell_als(done: int, iterations: int) -> None:

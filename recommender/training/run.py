@@ -13,13 +13,15 @@ from recommender.affinity import AffinityParameters
 from recommender.interactions import InteractionError, Interactions
 from recommender.interactions.catalog import ItemCatalog
 from recommender.model import ModelContent, prune, publish, write_model
-from recommender.recommendations.als import als_neighbours
-from recommender.recommendations.blend import BlendParts, BlendSettings
-from recommender.recommendations.covisit import covisit_matrix
-from recommender.recommendations.neighbours import Neighbours
+from recommender.recommendations.builder import (
+    ALS_NAME,
+    BLEND_NAME,
+    COVISIT_NAME,
+    build_recommendations,
+)
 from recommender.recommendations.popularity import popular_items, popular_items_by_category
 from recommender.recommendations.sessions import SESSION_GAP_SECONDS, Sessions
-from recommender.recommendations.tuning import BlendTuning, tune_blend
+from recommender.recommendations.tuning import BlendTuning
 from recommender.training.discounts import learn_affinity
 from recommender.training.settings import TrainingSettings
 from recommender.training.sizes import learn_sizes
@@ -79,9 +81,10 @@ def train(
     interest, item_ids = _interest_of(interactions)
     tell("sessions", 0, 1)
     gap, sessions = _sessions(interest, len(item_ids), settings, interactions.newest if now is None else now)
-    tuning = tune_blend(sessions, start=settings.blend, on_progress=tell) if settings.tune else None
-    blend = settings.blend if tuning is None else tuning.settings
-    neighbours = _neighbours(sessions, blend, tell)
+    learned = build_recommendations(
+        sessions, settings=None if settings.tune else settings.blend, start=settings.blend, on_progress=tell
+    )
+    neighbours = {ALS_NAME: learned.als, COVISIT_NAME: learned.covisit, BLEND_NAME: learned.blend}
     tell("popularity", 0, 1)
     categories, departments = _popular_groups(sessions, item_ids, catalog, settings.popular_per_group)
     tell("discounts", 0, 1)
@@ -96,7 +99,7 @@ def train(
         "sessions": len(sessions),
         "session_gap_seconds": gap,
         "coverage": {name: round(lists.coverage, 4) for name, lists in neighbours.items()},
-        "blend": _tuning_metrics(tuning),
+        "blend": _tuning_metrics(learned.tuning),
         "affinity": affinity_metrics,
         "sizes": size_metrics,
     }
@@ -108,7 +111,7 @@ def train(
         popular_by_department=departments,
         affinity=affinity,
         size_calibration=None if calibration is None else calibration.to_dict(),
-        blend=blend.as_json(),
+        blend=learned.settings.as_json(),
         settings=settings.as_json(),
         metrics=metrics,
         newest_event=interactions.newest if interactions.timed else 0.0,
@@ -119,7 +122,7 @@ def train(
         publish(models_dir, version)
         prune(models_dir, keep=settings.keep_versions)
     tell("writing", 1, 1)
-    return TrainingResult(version, metrics, _notes(tuning, metrics))
+    return TrainingResult(version, metrics, _notes(learned.tuning, metrics))
 
 
 def _interest_of(interactions: Interactions) -> tuple[Interactions, list[str]]:
@@ -157,16 +160,6 @@ def _sessions(
     if settings.session_gap_seconds is None and in_company < LEAST_COMPANY * len(interest):
         return None, cut(math.inf)
     return (gap if math.isfinite(gap) else None), sessions
-
-
-def _neighbours(sessions: Sessions, blend: BlendSettings, tell: Progress) -> dict[str, Neighbours]:
-    """Train every source on all sessions."""
-    tell("co-visitation", 0, 1)
-    scores = covisit_matrix(sessions, blend.covisit)
-    als = als_neighbours(sessions, blend.als, k=blend.k, on_iteration=lambda done, of: tell("ALS", done, of))
-    tell("blend", 0, 1)
-    parts = BlendParts.of(scores, als, sessions.item_weights(), steps_of=blend)
-    return {"als": als, "covisit": Neighbours.from_matrix(scores, blend.k), "blend": parts.mix(blend)}
 
 
 def _popular_groups(

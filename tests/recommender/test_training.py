@@ -226,7 +226,7 @@ def test_progress_names_every_stage(tmp_path: Path) -> None:
         crowd(), tmp_path, QUICK, created_at=NOON, on_progress=lambda stage, _done, _of: stages.append(stage)
     )
     assert stages[0] == "sessions"
-    assert "ALS" in stages
+    assert "training: ALS" in stages
     assert stages[-1] == "writing"
 
 
