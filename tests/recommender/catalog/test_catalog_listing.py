@@ -169,7 +169,7 @@ def _rows(items: dict[str, list[tuple[str, int, Money | None, SalePeriod | None,
             sale_price=sale,
             sale_price_effective_date=period,
             product_type=kind,
-            first_seen=NOW + ord(id_),
+            first_seen=NOW - 1000 + ord(id_),
         )
         for id_, skus in items.items()
         for label, stock, sale, period, kind in skus

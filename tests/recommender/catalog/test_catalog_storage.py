@@ -27,7 +27,7 @@ def test_packed_columns_take_any_rows(texts: list[str], data: st.DataObject) -> 
     for column in (Strings.of(texts), Coded.of(texts)):
         taken = column.take(np.array(rows, np.int64))
         assert taken.slice(0, len(taken)) == [texts[place] for place in rows]
-        both = type(column).concatenated([column, taken])  # type: ignore[arg-type, list-item]
+        both = type(column).concatenated([column, taken])  # type: ignore[list-item]
         assert both.slice(0, len(both)) == texts + [texts[place] for place in rows]
 
 

@@ -1,0 +1,127 @@
+"""Which items a page recommends: by its type, from the session, filtered before the cut, backed off at the end.
+
+=================== ==================================================================================
+page                what its recommendations go with
+=================== ==================================================================================
+home                follow the slot: newest full-price styles, or what is on sale, those nearest to the session first
+product             the page's item first, then what was viewed before it
+cart, checkout      what lies in the cart
+order               what was just ordered
+category            the session, within the category
+search, other       the session
+=================== ==================================================================================
+
+Where that runs dry: popular items of the category and department, of the shop, then the newest. A home page
+does without popular items: they may be on sale.
+"""
+
+from typing import Final
+
+from recommender.catalog.catalog import Catalog
+from recommender.catalog.item import Item
+from recommender.events import SECONDS_PER_DAY
+from recommender.fit import Fit
+from recommender.homepage import HomepageVariant
+from recommender.question import Question
+from recommender.served import ServedModel
+from recommender.shelf import Recommendation, Shelf
+from recommender.sizes.size import EvidenceKind
+from recommender.visitor.state import VisitorState
+
+JUST_BOUGHT_DAYS: Final = 30
+"""Who has bought an item lately does not want to see it again; after that it may be worth replacing."""
+
+SESSION_ITEMS: Final = 10
+_PURCHASES: Final = frozenset(
+    {EvidenceKind.PURCHASE, EvidenceKind.PURCHASE_UNCONFIRMED, EvidenceKind.PURCHASE_PRESELECTED}
+)
+
+
+def select(
+    question: Question,
+    item: Item | None,
+    state: VisitorState,
+    catalog: Catalog,
+    model: ServedModel | None,
+    *,
+    fit: Fit,
+    variant: HomepageVariant,
+    now: float,
+) -> list[Recommendation]:
+    """Return up to ``question.limit`` items for a page, best first.
+
+    Args:
+        question: what the page asks.
+        item: the page's item, if the catalog knows it.
+        state: the visitor's.
+        catalog: what can be shown.
+        model: what is known of the items, if anything yet.
+        fit: of the visitor.
+        variant: the homepage's, which a home page follows.
+        now: Unix seconds.
+    """
+    limit = question.limit
+    if limit <= 0 or len(catalog) == 0:
+        return []
+    seeds = _seeds(question, item, state)
+    excluded = _excluded(question, item, state, today=int(now // SECONDS_PER_DAY))
+    within = (question.category or None) if question.page_type == "category" else None
+    shelf = Shelf(catalog, model, fit, excluded=excluded, category=within)
+    if question.page_type == "home":
+        shelf.add_slot(variant, seeds, limit=limit, now=now)
+    else:
+        shelf.add_neighbours(seeds, limit=limit)
+        about = question.category or (None if item is None else item.product_type)
+        shelf.add_popular(about, None if item is None else item.department, limit=limit)
+        shelf.add_popular(None, None, limit=limit)
+    shelf.add_newest(limit=limit, now=now)
+    return shelf.chosen
+
+
+def select_similar(
+    item: Item, catalog: Catalog, model: ServedModel | None, *, fit: Fit, limit: int, now: float
+) -> list[Recommendation]:
+    """Return up to ``limit`` items that go with ``item``, whoever asks."""
+    if limit <= 0:
+        return []
+    shelf = Shelf(catalog, model, fit, excluded=frozenset({item.key}), category=None)
+    shelf.add_neighbours([item.key], limit=limit)
+    shelf.add_popular(item.product_type, item.department, limit=limit)
+    shelf.add_popular(None, None, limit=limit)
+    shelf.add_newest(limit=limit, now=now)
+    return shelf.chosen
+
+
+def _seeds(question: Question, item: Item | None, state: VisitorState) -> list[int]:
+    """Return the keys of the items that recommendations go with, newest first."""
+    viewed = [view.item_key for view in state.recently_viewed]
+    cart = [line.item_key for line in state.cart_lines]
+    page_type = question.page_type
+    if page_type == "product" and item is not None:
+        keys = [item.key, *viewed]
+    elif page_type in ("cart", "checkout") and cart:
+        keys = cart
+    elif page_type == "order" and (ordered := list(question.bought) or _newest_order(state)):
+        keys = ordered
+    else:
+        keys = viewed or cart
+    return list(dict.fromkeys(keys))[:SESSION_ITEMS]
+
+
+def _newest_order(state: VisitorState) -> list[int]:
+    bought = [record for record in state.evidence if record.kind in _PURCHASES]
+    return [record.item_key for record in bought if record.day == bought[0].day]
+
+
+def _excluded(question: Question, item: Item | None, state: VisitorState, *, today: int) -> frozenset[int]:
+    keys = {view.item_key for view in state.recently_viewed}
+    keys.update(line.item_key for line in state.cart_lines)
+    keys.update(question.bought)
+    keys.update(
+        record.item_key
+        for record in state.evidence
+        if record.kind in _PURCHASES and today - record.day <= JUST_BOUGHT_DAYS
+    )
+    if item is not None:
+        keys.add(item.key)
+    return frozenset(keys)

@@ -1,0 +1,261 @@
+"""The shapes of answers: TypedDicts, so that mypy holds the code that builds them against the contract.
+
+orjson writes them as they are, and ``openapi.json`` describes them, closed: what is not listed is never sent.
+"""
+
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+from service.schemas import HomepageVariant
+
+
+class FieldErrorAnswer(TypedDict):
+    """One wrong field."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemAnswer(TypedDict):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldErrorAnswer]
+
+
+class EventsAnswer(TypedDict):
+    """What became of the events of a body."""
+
+    accepted: int
+    duplicate: int
+    ignored: int
+    rejected: list[FieldErrorAnswer]
+    retry: bool
+
+
+class EventsReceipt(EventsAnswer):
+    """Answer of ``POST /events``: the events are in the log."""
+
+    visitor_id: str | None
+
+
+class SizeReasonAnswer(TypedDict):
+    """Why the size is what it is: ``times`` of the last ``of`` choices agree with it."""
+
+    code: str
+    times: int
+    of: int
+
+
+class SizeAnswer(TypedDict):
+    """The visitor's size of the page's item."""
+
+    action: Literal["preselect", "hint", "none"]
+    size: str | None
+    size_system: str | None
+    sku: str | None
+    confidence: float
+    reason: SizeReasonAnswer
+
+
+class HomepageAnswer(TypedDict):
+    """The homepage's variant."""
+
+    variant: HomepageVariant
+    reason: Literal["discount_affinity", "experiment", "default", "preview"]
+
+
+class SlotsAnswer(TypedDict):
+    """Each slot's variant."""
+
+    homepage: HomepageAnswer
+
+
+class DiscountAffinityAnswer(TypedDict):
+    """How strongly the visitor responds to discounts: observed over expected, 1 is the shop's average."""
+
+    level: Literal["high", "medium", "low"]
+    index: float
+    evidence: float
+
+
+class CardAnswer(TypedDict):
+    """What a page needs to show an item; prices in units of ``currency``, the sale price only while it holds."""
+
+    title: str
+    link: str
+    image_link: str | None
+    price: float
+    sale_price: float | None
+    currency: str
+
+
+class RecommendationAnswer(TypedDict):
+    """One recommended item; scores compare within one source, lists not ranked for the visitor have 0."""
+
+    item_id: str
+    score: float
+    source: Literal["als", "covisit", "popular", "newest", "on_sale"]
+    in_your_size: bool
+    item: CardAnswer
+
+
+class ExperimentAnswer(TypedDict):
+    """One experiment that the visitor takes part in."""
+
+    experiment_id: str
+    variation_id: int
+    variation: str
+
+
+class PersonalizeAnswer(TypedDict):
+    """Answer of ``POST /personalize``."""
+
+    decision_id: str
+    visitor_id: str | None
+    size: SizeAnswer
+    slots: SlotsAnswer
+    discount_affinity: DiscountAffinityAnswer
+    recommendations: list[RecommendationAnswer]
+    experiments: list[ExperimentAnswer]
+    events: EventsAnswer
+    model_version: str | None
+    degraded: bool
+
+
+class SimilarAnswer(TypedDict):
+    """Answer of ``GET /items/{id}/similar``."""
+
+    item_id: str
+    recommendations: list[RecommendationAnswer]
+    model_version: str | None
+
+
+class EvidenceAnswer(TypedDict):
+    """One act that speaks for (or against) a size; ``item_id`` is null for an item that left the catalog."""
+
+    date: str
+    kind: str
+    item_id: str | None
+    department: str
+    size: str
+    size_system: str | None
+
+
+class CartLineAnswer(TypedDict):
+    """One line of the cart."""
+
+    item_id: str | None
+    sku: str | None
+    at: Annotated[float, Meta(description="Unix seconds.")]
+
+
+class ViewedAnswer(TypedDict):
+    """One item viewed lately."""
+
+    item_id: str | None
+    at: float
+
+
+class PreferredSizeAnswer(TypedDict):
+    """The size that would be preselected on an ordinary item of a department."""
+
+    department: str
+    size: str
+    size_system: str | None
+
+
+class VisitorAnswer(TypedDict):
+    """Answer of ``GET /visitors/{id}``: everything held about a visitor, and the decisions it leads to."""
+
+    visitor_id: str
+    last_seen: float
+    session_started: float
+    sizes: list[PreferredSizeAnswer]
+    evidence: list[EvidenceAnswer]
+    cart: list[CartLineAnswer]
+    recently_viewed: list[ViewedAnswer]
+    discount_affinity: DiscountAffinityAnswer
+    slots: SlotsAnswer
+    recommendations: list[RecommendationAnswer]
+    model_version: str | None
+
+
+class RowReportAnswer(TypedDict):
+    """What is wrong with one line of a feed; lines count from 1, with the header."""
+
+    line: int
+    field: str | None
+    detail: str
+
+
+class CatalogAnswer(TypedDict):
+    """Answer of ``PUT`` and ``PATCH /catalog``.
+
+    ``accepted`` and ``rejected_count`` count lines, ``removed`` SKUs that are gone; ``rejected`` and ``warnings``
+    (rows kept without a field) hold the first thousand reports.
+    """
+
+    accepted: int
+    removed: int
+    rejected_count: int
+    rejected: list[RowReportAnswer]
+    warning_count: int
+    warnings: list[RowReportAnswer]
+    version: int
+    items: int
+    skus: int
+
+
+class RemovalAnswer(TypedDict):
+    """Answer of ``DELETE /items/{id}``."""
+
+    removed: int
+    version: int
+
+
+class HealthAnswer(TypedDict):
+    """Answer of ``GET /healthz``."""
+
+    status: Literal["ok"]
+
+
+class ModelStatus(TypedDict):
+    """The model in use; ``detail`` says what is the matter where something is."""
+
+    version: str | None
+    created_at: float | None
+    detail: str | None
+
+
+class CatalogStatus(TypedDict):
+    """The catalog replica of the answering worker."""
+
+    items: int
+    skus: int
+    version: int
+    age_seconds: float | None
+
+
+class RedisStatus(TypedDict):
+    """Whether events can be kept."""
+
+    ok: bool
+    detail: str | None
+
+
+class ReadinessAnswer(TypedDict):
+    """Answer of ``GET /readyz``; 503 while ``starting``.
+
+    ``degraded`` still answers pages, without Redis or with an older model than the one published: taking every
+    worker out of service for it would make a small trouble a big one.
+    """
+
+    status: Literal["ready", "degraded", "starting"]
+    redis: RedisStatus
+    model: ModelStatus
+    catalog: CatalogStatus

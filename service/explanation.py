@@ -1,0 +1,53 @@
+"""Which fields of a body are wrong: the slow second look that finds the mistakes decoding did not get to."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from service.problems import FieldError
+
+_MESSAGE_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_PATH_STEP: Final = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[^\]]*)\]")
+
+
+def explain(value: Any, schema: Any, pointer: str) -> list[FieldError]:
+    """Return one line per wrong field of ``value``, going into nested objects.
+
+    Decoding stops at the first mistake; this is the slow second look that finds the others.
+
+    Args:
+        value: plain JSON data that ``schema`` refuses.
+        schema: a msgspec Struct, or any type that msgspec converts to.
+        pointer: JSON pointer of ``value`` in the body.
+    """
+    is_struct = isinstance(schema, type) and issubclass(schema, msgspec.Struct)
+    if not is_struct or not isinstance(value, dict):
+        return _refusal(value, schema, pointer)
+    errors: list[FieldError] = []
+    for field in msgspec.structs.fields(schema):
+        if field.encode_name in value:
+            errors += explain(value[field.encode_name], field.type, f"{pointer}/{field.encode_name}")
+        elif field.required:
+            errors.append(FieldError(f"{pointer}/{field.encode_name}", "is missing"))
+    return errors
+
+
+def _refusal(value: Any, schema: Any, pointer: str) -> list[FieldError]:
+    if schema is msgspec.Raw or schema == list[msgspec.Raw]:
+        schema = list[Any] if schema == list[msgspec.Raw] else Any
+    try:
+        msgspec.convert(value, schema)
+    except msgspec.ValidationError as error:
+        parts = _MESSAGE_PATH.match(str(error))
+        detail = (parts["detail"] if parts else str(error)).replace("`", "")
+        path = (parts["path"] if parts else None) or ""
+        return [FieldError(pointer + _pointer_of(path), detail[:1].lower() + detail[1:])]
+    except RecursionError:
+        return [FieldError(pointer, "is nested too deeply")]
+    return []
+
+
+def _pointer_of(path: str) -> str:
+    """Turn the path of msgspec's message (``.items[0].price``) into a JSON pointer (``/items/0/price``)."""
+    return "".join("/" + (step["name"] or step["index"]) for step in _PATH_STEP.finditer(path))

@@ -1,0 +1,184 @@
+"""Who asks: ids of visitors that only this service can issue, and the key of the shop's own servers."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+from urllib.parse import quote, unquote
+
+import itsdangerous
+
+from service.schemas import MAX_TOKEN_CHARACTERS
+
+VISITOR_ID_BYTES: Final = 16
+KEY_FILE: Final = "signing.key"
+
+_SALT: Final = b"kabin.visitor"
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.~%-]+")
+"""What a token may consist of: it goes into a header, and base64 decoding would skip over anything else."""
+
+
+class Visitor(NamedTuple):
+    """The visitor of one request.
+
+    ``token`` is what a page may hold and send back. ``is_new`` says that the id was issued just now,
+    so that nothing can be stored under it yet.
+    """
+
+    visitor_id: str
+    token: str
+    is_new: bool
+
+
+class VisitorTokens:
+    """Issues visitor ids and signs them, so that nobody can read another visitor by guessing an id.
+
+    A token is ``id.signature`` (HMAC-SHA-256), with the id percent-encoded where the shop chose one that is not
+    plain. Several keys may be valid at a time, so that they can be
+    changed without forgetting anybody: put the new key first, drop the old one after the visitors' TTL.
+
+    Args:
+        keys: signing keys, newest first.
+
+    Raises:
+        ValueError: no key is given.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise ValueError("at least one signing key is needed")
+        self._signer = itsdangerous.Signer(
+            list(reversed(keys)),  # itsdangerous signs with the last one
+            salt=_SALT,
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def issue(self) -> Visitor:
+        """Return a new visitor: 128 random bits, base64url."""
+        visitor_id = base64.urlsafe_b64encode(os.urandom(VISITOR_ID_BYTES)).rstrip(b"=").decode()
+        return Visitor(visitor_id, self.sign(visitor_id), is_new=True)
+
+    def sign(self, visitor_id: str) -> str:
+        """Return the token of ``visitor_id``."""
+        return self._signer.sign(quote(visitor_id, safe="")).decode()
+
+    def read(self, token: str) -> str | None:
+        """Return the id in ``token``, or ``None`` if no valid key signed it."""
+        if _TOKEN.fullmatch(token) is None:
+            return None
+        try:
+            signed = self._signer.unsign(token).decode()
+        except itsdangerous.BadSignature:
+            return None
+        return unquote(signed) if "%" in signed else signed
+
+    def identify(self, claimed: str | None, cookie: str | None, *, trusted: bool) -> Visitor:
+        """Return the visitor of a request.
+
+        The id of the body comes first, then the cookie, then a new one. A forged or unsigned id is no
+        error but a new visitor: nothing of whoever it names is read or written.
+
+        Args:
+            claimed: ``visitor_id`` of the body.
+            cookie: value of the visitor cookie.
+            trusted: whether the request brought the server key; then any id is taken, and a token of ours
+                still stands for the id that it signs.
+        """
+        for token in (claimed, cookie):
+            if token:
+                visitor_id = self.read(token)
+                if visitor_id:
+                    return Visitor(visitor_id, token, is_new=False)
+                if trusted and token is claimed:
+                    signed = self.sign(claimed)
+                    short = signed if len(signed) <= MAX_TOKEN_CHARACTERS else claimed
+                    return Visitor(claimed, short, is_new=False)
+        return self.issue()
+
+
+class ServerKey:
+    """The bearer key of the shop's own servers, compared in constant time."""
+
+    def __init__(self, key: str | None) -> None:
+        self._digest = None if key is None else hashlib.sha256(key.encode()).digest()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a key is configured at all."""
+        return self._digest is not None
+
+    def check(self, authorization: bytes | None) -> Literal["absent", "valid", "wrong"]:
+        """Judge the ``Authorization`` header of a request.
+
+        Both sides are hashed first, so that not even the key's length shows in the time taken.
+        """
+        if authorization is None:
+            return "absent"
+        scheme, _, credentials = authorization.partition(b" ")
+        if scheme.lower() != b"bearer" or self._digest is None:
+            return "wrong"
+        given = hashlib.sha256(credentials.strip()).digest()
+        return "valid" if hmac.compare_digest(given, self._digest) else "wrong"
+
+
+class VisitorCookie:
+    """The cookie that carries a visitor's token: HttpOnly, so that no script of the shop can leak it."""
+
+    def __init__(
+        self, name: str, *, domain: str | None, secure: bool, samesite: str, max_age_seconds: int
+    ) -> None:
+        self._start = f"{name}=".encode()
+        attributes = [f"Max-Age={max_age_seconds}", "Path=/", "HttpOnly", f"SameSite={samesite.capitalize()}"]
+        attributes += [f"Domain={domain}"] if domain else []
+        attributes += ["Secure"] if secure else []
+        self._attributes = ("; " + "; ".join(attributes)).encode()
+
+    def header(self, token: str) -> tuple[bytes, bytes]:
+        """Return the ``Set-Cookie`` header for ``token``."""
+        return b"set-cookie", self._start + token.encode() + self._attributes
+
+    def read(self, header: bytes | None) -> str | None:
+        """Return the token in a ``Cookie`` header; of several with our name the first."""
+        if header is None:
+            return None
+        for part in header.split(b";"):
+            pair = part.strip()
+            if pair.startswith(self._start):
+                return pair[len(self._start) :].strip(b'"').decode("latin-1")
+        return None
+
+
+def load_signing_keys(configured: Sequence[str], data_dir: Path) -> tuple[str, ...]:
+    """Return the signing keys, newest first: those configured, else the one kept in the data folder.
+
+    The kept key is generated on the first start, readable by its owner only. Processes that start at the same
+    time agree on one: whoever links its file first wins.
+
+    Raises:
+        OSError: the folder cannot be written, or the file cannot be read.
+    """
+    if configured:
+        return tuple(configured)
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{KEY_FILE}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    keys = tuple(path.read_text().split())
+    if not keys:
+        raise OSError(f"{path} is empty: remove it, and a new signing key is made (visitors start afresh)")
+    return keys

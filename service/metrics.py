@@ -1,0 +1,170 @@
+"""What operators see: Prometheus metrics, labelled by route template, of one process or of all workers."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client reads it when it is imported, so the parent sets it before it spawns the workers."""
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+
+
+class Metrics:
+    """The metrics of one process. Children are bound once: ``labels()`` costs more than the increment.
+
+    Args:
+        multiprocess_dir: folder that the workers share their values through; ``None`` with one process.
+    """
+
+    def __init__(self, multiprocess_dir: Path | None = None) -> None:
+        self._multiprocess_dir = multiprocess_dir
+        registry = CollectorRegistry()
+        self._registry = registry
+        if multiprocess_dir is None:
+            ProcessCollector(registry=registry)
+        self._requests = Histogram(
+            "kabin_http_request_duration_seconds",
+            "Time from the request's headers to the answer.",
+            ["route", "method", "status"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._request_children: dict[tuple[str, str, int], Histogram] = {}
+        events = Counter("kabin_events", "Events by what became of them.", ["outcome"], registry=registry)
+        self._events = {
+            outcome: events.labels(outcome) for outcome in ("accepted", "duplicate", "ignored", "rejected")
+        }
+        self._decisions = Counter(
+            "kabin_decisions", "Decisions by their outcome.", ["decision", "outcome"], registry=registry
+        )
+        self._decision_children: dict[tuple[str, str], Counter] = {}
+        self._recommendations = Counter(
+            "kabin_recommendations", "Recommended items by their source.", ["source"], registry=registry
+        )
+        self._recommendation_children: dict[str, Counter] = {}
+        self._degraded = Counter("kabin_degraded_answers", "Answers given without Redis.", registry=registry)
+        self._redis = Histogram(
+            "kabin_redis_duration_seconds",
+            "Time of one call to Redis, by outcome.",
+            ["outcome"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._redis_children = {outcome: self._redis.labels(outcome) for outcome in ("ok", "failed")}
+        self._model = self._gauge("kabin_model_info", "1 for the model in use.", "version")
+        self._model_created = self._gauge(
+            "kabin_model_created_timestamp_seconds", "When the model in use was trained."
+        )
+        self._model_failures = Counter(
+            "kabin_model_load_failures", "Published models that could not be loaded.", registry=registry
+        )
+        self._catalog_version = self._gauge("kabin_catalog_version", "Version of the catalog in use.")
+        self._catalog_updated = self._gauge(
+            "kabin_catalog_updated_timestamp_seconds", "When this replica was last known to be fresh."
+        )
+        self._catalog_skus = self._gauge("kabin_catalog_skus", "SKUs in the catalog.")
+        self._model_version: str | None = None
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        # The oldest live worker's value is the one to worry about.
+        return Gauge(name, help_text, labels, multiprocess_mode="livemin", registry=self._registry)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one HTTP request; ``route`` is the template, never the path."""
+        key = (route, method if method in _METHODS else "other", status)
+        child = self._request_children.get(key)
+        if child is None:
+            child = self._request_children[key] = self._requests.labels(*map(str, key))
+        child.observe(seconds)
+
+    def events(self, *, accepted: int = 0, duplicate: int = 0, ignored: int = 0, rejected: int = 0) -> None:
+        """Count the events of one body."""
+        if accepted:
+            self._events["accepted"].inc(accepted)
+        if duplicate:
+            self._events["duplicate"].inc(duplicate)
+        if ignored:
+            self._events["ignored"].inc(ignored)
+        if rejected:
+            self._events["rejected"].inc(rejected)
+
+    def decision(self, decision: str, outcome: str) -> None:
+        """Count one decision, such as ``size`` / ``preselect`` or ``homepage`` / ``promo``."""
+        key = (decision, outcome)
+        child = self._decision_children.get(key)
+        if child is None:
+            child = self._decision_children[key] = self._decisions.labels(decision, outcome)
+        child.inc()
+
+    def recommendations(self, counts: Mapping[str, int]) -> None:
+        """Count recommended items by source."""
+        for source, count in counts.items():
+            child = self._recommendation_children.get(source)
+            if child is None:
+                child = self._recommendation_children[source] = self._recommendations.labels(source)
+            child.inc(count)
+
+    def degraded(self) -> None:
+        """Count one answer that had to do without Redis."""
+        self._degraded.inc()
+
+    def redis(self, seconds: float, *, ok: bool) -> None:
+        """Record one call to Redis."""
+        self._redis_children["ok" if ok else "failed"].observe(seconds)
+
+    def model(self, version: str | None, created_at: float) -> None:
+        """Record the model in use; ``created_at`` in Unix seconds, 0 without a model."""
+        if self._model_version is not None and self._model_version != version:
+            self._model.labels(self._model_version).set(0)
+        if version is not None:
+            self._model.labels(version).set(1)
+        self._model_version = version
+        self._model_created.set(created_at)
+
+    def model_failure(self) -> None:
+        """Count one published model that could not be loaded."""
+        self._model_failures.inc()
+
+    def catalog(self, version: int, updated_at: float, skus: int) -> None:
+        """Record the state of this process's catalog replica."""
+        self._catalog_version.set(version)
+        self._catalog_updated.set(updated_at)
+        self._catalog_skus.set(skus)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics of all workers and their content type, in the format ``accept`` asks for."""
+        registry = self._registry
+        if self._multiprocess_dir is not None:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+
+def prepare_multiprocess(folder: Path) -> None:
+    """Start the workers' shared folder afresh; files of former processes would be counted again.
+
+    Call it in the parent, before anything that is to be counted runs in a worker.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[MULTIPROCESS_VARIABLE] = str(folder)
+
+
+def forget_process(pid: int, folder: Path) -> None:
+    """Drop the gauges of a worker that has ended (its counters stay: they happened)."""
+    mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]
+
+
+def multiprocess_dir() -> Path | None:
+    """Return the folder through which workers share their metrics, ``None`` in a single process."""
+    folder = os.environ.get(MULTIPROCESS_VARIABLE)
+    return Path(folder) if folder else None

@@ -1,0 +1,74 @@
+"""Decisions in the words of the contract."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from recommender.affinity import DiscountAffinity
+from recommender.decision import HomepageChoice, SizeChoice
+from recommender.shelf import Recommendation
+from service.answers import (
+    CardAnswer,
+    DiscountAffinityAnswer,
+    PersonalizeAnswer,
+    RecommendationAnswer,
+    SizeAnswer,
+    SlotsAnswer,
+)
+from service.personalization import Answer
+
+
+def personalize_answer(answer: Answer, token: str | None, *, now: float) -> PersonalizeAnswer:
+    """Return the body of ``POST /personalize``; ``token`` is ``None`` where nothing may be stored."""
+    decision = answer.decision
+    return {
+        "decision_id": answer.decision_id,
+        "visitor_id": token,
+        "size": size_answer(decision.size),
+        "slots": slots_answer(decision.homepage),
+        "discount_affinity": affinity_answer(decision.affinity),
+        "recommendations": recommendation_answers(decision.recommendations, now),
+        "experiments": [],
+        "events": answer.events,
+        "model_version": answer.model_version,
+        "degraded": answer.degraded,
+    }
+
+
+def size_answer(size: SizeChoice) -> SizeAnswer:
+    """Return the size of the page's item."""
+    return {
+        "action": size.action,
+        "size": size.size,
+        "size_system": size.size_system,
+        "sku": size.sku_id,
+        "confidence": round(size.confidence, 4),
+        "reason": {"code": size.reason, "times": size.times, "of": size.of},
+    }
+
+
+def slots_answer(homepage: HomepageChoice) -> SlotsAnswer:
+    """Return each slot's variant."""
+    return {"homepage": {"variant": homepage.variant, "reason": homepage.reason}}
+
+
+def affinity_answer(affinity: DiscountAffinity) -> DiscountAffinityAnswer:
+    """Return the visitor's discount affinity."""
+    return {
+        "level": affinity.level,
+        "index": round(affinity.index, 4),
+        "evidence": round(affinity.evidence, 2),
+    }
+
+
+def recommendation_answers(chosen: Sequence[Recommendation], now: float) -> list[RecommendationAnswer]:
+    """Return the recommended items with what a page needs to show them."""
+    return [
+        {
+            "item_id": one.item.item_id,
+            "score": round(one.score, 6),
+            "source": one.source,
+            "in_your_size": one.in_your_size,
+            "item": cast("CardAnswer", one.item.card(now)),
+        }
+        for one in chosen
+    ]

@@ -1,0 +1,59 @@
+"""``GET /items/{id}/similar``."""
+
+import time
+from collections.abc import Callable
+
+from recommender.catalog.catalog import Catalog
+from recommender.fit import Fit
+from recommender.selection import select_similar
+from recommender.sizes.calibration import SizeCalibration
+from service.answers import SimilarAnswer
+from service.knowledge import Knowledge
+from service.problems import FieldError, Problem
+from service.routes.answers import recommendation_answers
+from service.routes.exchange import Reply, Request
+from service.schemas import DEFAULT_LIMIT, MAX_LIMIT
+
+_CACHE_CONTROL = (b"cache-control", b"public, max-age=60")
+
+
+class ItemRoutes:
+    """The handlers of calls about one item, without a visitor."""
+
+    def __init__(self, knowledge: Knowledge, clock: Callable[[], float]) -> None:
+        self._knowledge = knowledge
+        self._clock = clock
+
+    async def similar(self, request: Request) -> Reply:
+        """Answer the items that go with an item."""
+        started = time.perf_counter()
+        item_id = request.path_parameter("id")
+        limit = _limit(request.query("limit"))
+        now = self._clock()
+        catalog, model = self._knowledge.catalog, self._knowledge.model
+        resolved = catalog.resolve(item_id)
+        if resolved is None:
+            raise Problem(404, "the catalog has no item and no SKU of this id")
+        chosen = select_similar(resolved.item, catalog, model, fit=_nobody(catalog), limit=limit, now=now)
+        answer: SimilarAnswer = {
+            "item_id": item_id,
+            "recommendations": recommendation_answers(chosen, now),
+            "model_version": None if model is None else model.version,
+        }
+        timing = b"total;dur=%.2f" % ((time.perf_counter() - started) * 1e3)
+        return Reply.of_json(answer, headers=[_CACHE_CONTROL, (b"server-timing", timing)])
+
+
+def _nobody(catalog: Catalog) -> Fit:
+    """Return the fit of nobody in particular: every size will do."""
+    return Fit((), catalog, SizeCalibration(), today=0)
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return DEFAULT_LIMIT
+    limit = int(given) if given.isascii() and given.isdigit() and len(given) <= 4 else -1
+    if not 0 <= limit <= MAX_LIMIT:
+        detail = f"expected a whole number from 0 to {MAX_LIMIT}"
+        raise Problem(422, f"limit: {detail}", errors=[FieldError("/limit", detail)])
+    return limit

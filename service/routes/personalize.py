@@ -1,0 +1,116 @@
+"""``POST /personalize`` and ``POST /events``."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from recommender.question import Question
+from service.answers import EventsReceipt
+from service.personalization import Answer, Personalization
+from service.problems import unavailable
+from service.routes.answers import personalize_answer
+from service.routes.exchange import NO_STORE, Reply, Request
+from service.routes.reception import Reception
+from service.schemas import PersonalizeRequest
+from service.stores.connection import StoreUnavailable
+from service.wire import BodyDecoder, CheckedEvents
+
+RETRY_AFTER_SECONDS = 5
+
+
+class PersonalizeRoutes:
+    """The handlers of a page's calls.
+
+    Args:
+        personalization: the use case.
+        reception: identity, consent and limits.
+        clock: Unix seconds now.
+        max_body_bytes: larger bodies are refused.
+        body_timeout_seconds: slower ones too.
+    """
+
+    def __init__(
+        self,
+        personalization: Personalization,
+        reception: Reception,
+        clock: Callable[[], float],
+        *,
+        max_body_bytes: int,
+        body_timeout_seconds: float,
+    ) -> None:
+        self._personalization = personalization
+        self._reception = reception
+        self._clock = clock
+        self._max_body_bytes = max_body_bytes
+        self._body_timeout_seconds = body_timeout_seconds
+        self._decoder = BodyDecoder()
+
+    async def personalize(self, request: Request) -> Reply:
+        """Apply a page's events and answer what it shows."""
+        started = time.perf_counter()
+        body = self._decoder.personalize(await self._body(request))
+        self._reception.check_count(body.events)
+        now = self._clock()
+        visitor = self._reception.visitor(request, body.visitor_id, body.consent)
+        answer = await self._personalization.answer(
+            None if visitor is None else visitor.visitor_id,
+            _question_of(body),
+            self._checked(request, body.events, now),
+            now=now,
+        )
+        content = personalize_answer(answer, None if visitor is None else visitor.token, now=now)
+        return Reply.of_json(
+            content,
+            headers=[NO_STORE, _timing(started, answer), *self._reception.cookie(request, visitor)],
+        )
+
+    async def events(self, request: Request) -> Reply:
+        """Keep a batch of one visitor's events; 202 says that they are in the log."""
+        started = time.perf_counter()
+        body = self._decoder.events(await self._body(request))
+        self._reception.check_count(body.events)
+        now = self._clock()
+        visitor = self._reception.visitor(request, body.visitor_id, body.consent)
+        try:
+            kept = await self._personalization.keep(
+                None if visitor is None else visitor.visitor_id,
+                self._checked(request, body.events, now),
+                now=now,
+            )
+        except StoreUnavailable:
+            raise unavailable(
+                "the events cannot be kept now: send them again, repetitions are recognised",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            ) from None
+        receipt: EventsReceipt = {**kept, "visitor_id": None if visitor is None else visitor.token}
+        return Reply.of_json(
+            receipt,
+            status=202,
+            headers=[NO_STORE, _timing(started, None), *self._reception.cookie(request, visitor)],
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        return await request.body(max_bytes=self._max_body_bytes, timeout_seconds=self._body_timeout_seconds)
+
+    def _checked(self, request: Request, events: list[msgspec.Raw], now: float) -> CheckedEvents:
+        return self._decoder.check(events, now=now, source="server" if request.trusted else "browser")
+
+
+def _question_of(body: PersonalizeRequest) -> Question:
+    page = body.page
+    return Question(
+        page_type=page.type,
+        item_id=page.item_id,
+        sku=page.sku,
+        category=page.category,
+        limit=int(body.limit),
+        preview=body.preview.homepage,
+    )
+
+
+def _timing(started: float, answer: Answer | None) -> tuple[bytes, bytes]:
+    total = (time.perf_counter() - started) * 1e3
+    if answer is None:
+        return b"server-timing", b"total;dur=%.2f" % total
+    return b"server-timing", b"redis;dur=%.2f, total;dur=%.2f" % (answer.redis_seconds * 1e3, total)

@@ -1,0 +1,130 @@
+"""What every route has in common: methods, keys, origins, shedding, errors and metrics."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from service.identity import ServerKey
+from service.metrics import Metrics
+from service.problems import Problem, unauthorized, unavailable
+from service.routes.exchange import NO_STORE, ClientGone, Reply, Request
+from service.routes.origins import OriginPolicy
+
+Handler = Callable[[Request], Awaitable[Reply]]
+Access = Literal["browser", "server", "operator"]
+"""Who may call: pages and servers; servers with the key; whoever can reach the port."""
+
+CLIENT_GONE: Final = 499
+"""The status under which hung-up requests are counted (nginx's number); never sent."""
+
+
+@dataclass(slots=True)
+class Edge:
+    """What the resources of one application share.
+
+    ``in_flight`` counts the requests being handled by this process; it is the one field that changes.
+    """
+
+    origins: OriginPolicy
+    server_key: ServerKey
+    metrics: Metrics
+    max_in_flight: int
+    in_flight: int = field(default=0)
+
+
+class Resource:
+    """One path as an ASGI application: finds the method's handler, and turns whatever happens into an answer.
+
+    Args:
+        template: the path as Starlette spells it, such as ``/items/{id:path}/similar``; the metrics' label too.
+        handlers: one for each method; ``GET`` answers ``HEAD`` too.
+        access: who may call.
+        edge: shared by all resources.
+    """
+
+    def __init__(self, template: str, handlers: Mapping[str, Handler], *, access: Access, edge: Edge) -> None:
+        self._template = template
+        self._label = template.replace(":path", "")
+        self._handlers = dict(handlers)
+        if "GET" in handlers:
+            self._handlers["HEAD"] = handlers["GET"]
+        self._allow = ", ".join(sorted({*self._handlers, "OPTIONS"})).encode()
+        self._access = access
+        self._edge = edge
+
+    def route(self) -> Route:
+        """Return the Starlette route; methods are judged here, where the answer is a problem+json."""
+        return Route(self._template, self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        edge = self._edge
+        method: str = scope["method"]
+        status = 500
+        edge.in_flight += 1
+        try:
+            cors: Sequence[tuple[bytes, bytes]] = ()
+            request = Request(scope, receive)
+            try:
+                self._shed()
+                cors = self._admit(request, method)
+                reply = await self._handler(method)(request)
+            except Problem as problem:
+                reply = Reply.of_problem(problem)
+            status = reply.status
+            await reply.send(send, extra=cors, head=method == "HEAD")
+        except ClientGone:
+            status = CLIENT_GONE
+        finally:
+            edge.in_flight -= 1
+            edge.metrics.request(self._label, method, status, time.perf_counter() - started)
+
+    def _shed(self) -> None:
+        edge = self._edge
+        if edge.in_flight > edge.max_in_flight and self._access != "operator":
+            raise unavailable("too many requests at once: try again", retry_after_seconds=1)
+
+    def _admit(self, request: Request, method: str) -> Sequence[tuple[bytes, bytes]]:
+        """Check key and origin, and return the answer's CORS headers."""
+        if self._access == "operator":
+            return ()
+        origin = request.header(b"origin")
+        host = request.header(b"host")
+        if method == "OPTIONS":
+            if origin is None or request.header(b"access-control-request-method") is None:
+                return ()
+            if self._access == "server":
+                raise Problem(403, "this call is for servers with the server key, not for pages")
+            return self._edge.origins.preflight(origin, host, self._handlers)
+        verdict = self._edge.server_key.check(request.header(b"authorization"))
+        if verdict == "wrong":
+            raise unauthorized("the server key is wrong: send Authorization: Bearer <KABIN_SERVER_KEY>")
+        request.trusted = verdict == "valid"
+        if request.trusted:
+            return ()
+        if self._access == "server":
+            if not self._edge.server_key.is_set:
+                raise Problem(403, "no server key is configured: set KABIN_SERVER_KEY to allow this call")
+            raise unauthorized(
+                "this call needs the server key: send Authorization: Bearer <KABIN_SERVER_KEY>"
+            )
+        return self._edge.origins.check(origin, host)
+
+    def _handler(self, method: str) -> Handler:
+        if method == "OPTIONS":
+            return self._options
+        handler = self._handlers.get(method)
+        if handler is None:
+            allow = self._allow.decode()
+            raise Problem(
+                405, f"{method} is not possible here: use {allow}", headers=[(b"allow", self._allow)]
+            )
+        return handler
+
+    async def _options(self, _request: Request) -> Reply:
+        return Reply(b"", 204, [(b"allow", self._allow), NO_STORE])

@@ -1,0 +1,103 @@
+"""``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``: for whoever runs the service."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from service.answers import CatalogStatus, HealthAnswer, ModelStatus, ReadinessAnswer, RedisStatus
+from service.knowledge import Knowledge
+from service.metrics import Metrics
+from service.routes.exchange import NO_STORE, Reply, Request
+from service.stores.connection import StoreUnavailable
+
+
+class StatusRoutes:
+    """The handlers of operators' calls.
+
+    Args:
+        knowledge: catalog and model in use.
+        metrics: to be exposed.
+        document: the OpenAPI document.
+        ping: returns if Redis answers; raises :class:`StoreUnavailable` otherwise.
+        catalog_fresh_at: Unix seconds at which the replica was last known to be fresh, ``None`` before the first.
+        model_problem: why the newest published model is not the one in use, if so.
+        clock: Unix seconds now.
+    """
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        metrics: Metrics,
+        document: dict[str, Any],
+        *,
+        ping: Callable[[], Awaitable[None]],
+        catalog_fresh_at: Callable[[], float | None],
+        model_problem: Callable[[], str | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._knowledge = knowledge
+        self._metrics = metrics
+        self._document = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+        self._ping = ping
+        self._catalog_fresh_at = catalog_fresh_at
+        self._model_problem = model_problem
+        self._clock = clock
+
+    async def healthz(self, _request: Request) -> Reply:
+        """Answer that the process lives."""
+        answer: HealthAnswer = {"status": "ok"}
+        return Reply.of_json(answer, headers=[NO_STORE])
+
+    async def readyz(self, _request: Request) -> Reply:
+        """Answer what the service can do, and what is the matter."""
+        redis = await self._redis()
+        model = self._model()
+        catalog = self._catalog()
+        answer: ReadinessAnswer = {
+            "status": "ready",
+            "redis": redis,
+            "model": model,
+            "catalog": catalog,
+        }
+        if catalog["age_seconds"] is None and redis["ok"]:
+            answer["status"] = "starting"
+        elif not redis["ok"] or self._model_problem() is not None:
+            answer["status"] = "degraded"
+        status = 503 if answer["status"] == "starting" else 200
+        return Reply.of_json(answer, status=status, headers=[NO_STORE])
+
+    async def metrics(self, request: Request) -> Reply:
+        """Answer the metrics in the format that Prometheus asks for."""
+        accept = (request.header(b"accept") or b"").decode("latin-1")
+        body, content_type = self._metrics.exposition(accept)
+        return Reply(body, headers=[NO_STORE], content_type=content_type.encode())
+
+    async def openapi(self, _request: Request) -> Reply:
+        """Answer the contract."""
+        return Reply(self._document)
+
+    async def _redis(self) -> RedisStatus:
+        try:
+            await self._ping()
+        except StoreUnavailable as error:
+            return {"ok": False, "detail": str(error)}
+        return {"ok": True, "detail": None}
+
+    def _model(self) -> ModelStatus:
+        model = self._knowledge.model
+        problem = self._model_problem()
+        if model is None:
+            detail = problem or "no model has been published yet: run `kabin train`; newest items are shown"
+            return {"version": None, "created_at": None, "detail": detail}
+        return {"version": model.version, "created_at": model.created_at, "detail": problem}
+
+    def _catalog(self) -> CatalogStatus:
+        catalog = self._knowledge.catalog
+        fresh_at = self._catalog_fresh_at()
+        return {
+            "items": len(catalog),
+            "skus": catalog.sku_count,
+            "version": catalog.version,
+            "age_seconds": None if fresh_at is None else round(max(self._clock() - fresh_at, 0.0), 3),
+        }

@@ -1,0 +1,170 @@
+"""Starts the HTTP server: one process, or workers that share one listening socket."""
+
+import asyncio
+import functools
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from service.metrics import forget_process, prepare_multiprocess
+from service.settings import Settings, SettingsError, check_servable
+from service.stores.connection import StoreUnavailable, check_server, connected
+from service.stores.keys import Keyspace
+
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than the usual 60 s of a load balancer, so that it never writes to a connection just closed."""
+
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}
+"""Logs of every process go to standard error, a line each; there is no access log."""
+
+_METRICS_FOLDER: Final = "metrics"
+_CHECK_SECONDS: Final = 5.0
+_BACKLOG: Final = 2048
+_log = logging.getLogger(__name__)
+
+Build = Callable[[Settings], ASGIApp]
+
+
+class ServerFailed(Exception):  # noqa: N818 - what happened
+    """The service could not start, or its workers could not; the log has the details."""
+
+
+def serve(settings: Settings, build: Build) -> None:
+    """Serve until SIGINT or SIGTERM; running requests get ``shutdown_timeout_seconds`` to finish.
+
+    Args:
+        settings: of this service, with a ``redis_url``.
+        build: makes the application, in each worker anew; picklable, so a module-level function.
+
+    Raises:
+        SettingsError: the settings are unsafe, or the address is taken.
+        StoreMisconfigured: Redis must not be used as it is.
+        ServerFailed: the application did not come up.
+    """
+    check_servable(settings)
+    asyncio.run(_check_redis(settings))
+    with _listening(settings) as listener:
+        _log.info("Kabin answers on http://%s", _authority(listener))
+        if settings.workers == 1:
+            _serve_here(settings, build, listener)
+        else:
+            _serve_in_workers(settings, build, listener)
+        _log.info("Kabin has stopped")
+
+
+async def _check_redis(settings: Settings) -> None:
+    """Find out before any worker starts what would stop all of them; a Redis that is down stops none."""
+    if settings.redis_url is None:
+        raise SettingsError("KABIN_REDIS_URL is not set, and no embedded Valkey was started")
+    url = settings.redis_url.get_secret_value()
+    try:
+        async with connected(url, timeout_seconds=_CHECK_SECONDS) as client:
+            await check_server(
+                client, Keyspace(settings.redis_prefix), allow_eviction=settings.allow_eviction
+            )
+    except StoreUnavailable as error:
+        _log.warning("starting without Redis: %s", error)
+
+
+def _serve_here(settings: Settings, build: Build, listener: socket.socket) -> None:
+    try:
+        with _outliving_signals():
+            uvicorn.Server(_config(settings, build)).run(sockets=[listener])
+    except SystemExit:
+        raise ServerFailed("the service could not start; the log above says why") from None
+
+
+def _serve_in_workers(settings: Settings, build: Build, listener: socket.socket) -> None:
+    # What would fail in every worker fails here, once; a worker that dies of it would be started again for ever.
+    build(settings)
+    supervisor = _Workers(settings, build, listener)
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise ServerFailed("a worker could not start; the log above says why")
+
+
+@contextmanager
+def _outliving_signals() -> Iterator[None]:
+    """Let the caller clean up after a signal: uvicorn raises it again once it has drained."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Do nothing: the server has drained already."""
+
+
+def _config(settings: Settings, build: Build) -> uvicorn.Config:
+    return uvicorn.Config(
+        functools.partial(build, settings),
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=LOGGING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
+    )
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {reason}") from error
+    with listener:
+        listener.set_inheritable(True)
+        yield listener
+
+
+def _authority(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Workers(Multiprocess):
+    """uvicorn's supervisor, which also forgets the metrics of workers that have died."""
+
+    def __init__(self, settings: Settings, build: Build, listener: socket.socket) -> None:
+        self._metrics_dir: Path = settings.data_dir / _METRICS_FOLDER
+        prepare_multiprocess(self._metrics_dir)
+        super().__init__(_config(settings, build), sockets=[listener])
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died, and drop their gauges."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            if pid is not None:
+                forget_process(pid, self._metrics_dir)

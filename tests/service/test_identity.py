@@ -1,0 +1,117 @@
+"""Visitor ids, their signatures, the cookie and the server key."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
+
+OLD = "an-old-signing-key-of-length"
+NEW = "a-new-signing-key-of-length"
+TOKENS = VisitorTokens([NEW, OLD])
+
+
+def test_an_issued_visitor_is_recognised_by_token() -> None:
+    """What is issued is read back, with 128 random bits in it."""
+    visitor = TOKENS.issue()
+    assert visitor.is_new
+    assert len(visitor.visitor_id) == 22
+    assert TOKENS.identify(visitor.token, None, trusted=False) == visitor._replace(is_new=False)
+
+
+def test_the_newest_key_signs_and_older_keys_still_verify() -> None:
+    """Keys can be changed without forgetting anybody, and dropped when their time has come."""
+    old_token = VisitorTokens([OLD]).issue().token
+    assert TOKENS.read(old_token) is not None
+    assert VisitorTokens([NEW]).read(old_token) is None
+    assert VisitorTokens([NEW]).read(TOKENS.issue().token) is not None
+
+
+@given(st.text(max_size=300))
+def test_no_text_is_a_token_unless_it_was_signed(text: str) -> None:
+    """Whatever a browser sends, an unsigned id names a new visitor and never the one it claims to be."""
+    visitor = TOKENS.identify(text, text, trusted=False)
+    assert visitor.is_new
+    assert visitor.visitor_id != text
+
+
+def test_a_token_with_anything_added_is_forged() -> None:
+    """Base64 decoding skips characters; a token that carries some is refused, since it goes into a header."""
+    token = TOKENS.issue().token
+    for forged in (
+        token + "\r\n",
+        token + "é",
+        token[:-1],
+        "x" + token,
+        token.partition(".")[0],
+        token + "=",
+    ):
+        assert TOKENS.read(forged) is None
+
+
+def test_the_body_comes_before_the_cookie_and_a_forged_body_falls_back_to_it() -> None:
+    """A page without cookies sends its token; a page with a broken one still has its cookie."""
+    mine, other = TOKENS.issue(), TOKENS.issue()
+    assert TOKENS.identify(mine.token, other.token, trusted=False).visitor_id == mine.visitor_id
+    assert TOKENS.identify("forged.token", other.token, trusted=False).visitor_id == other.visitor_id
+
+
+@given(st.text(min_size=1, max_size=128).filter(lambda text: "." not in text))
+def test_the_server_key_may_name_any_visitor(visitor_id: str) -> None:
+    """The shop's own ids work, and the token in the answer stands for the same visitor in a browser."""
+    visitor = TOKENS.identify(visitor_id, None, trusted=True)
+    assert visitor.visitor_id == visitor_id
+    assert not visitor.is_new
+    if visitor.token != visitor_id:
+        assert TOKENS.identify(visitor.token, None, trusted=False).visitor_id == visitor_id
+        assert visitor.token.isascii()
+
+
+def test_a_token_in_the_hands_of_the_server_stands_for_its_visitor() -> None:
+    """A shop's server that forwards the browser's token speaks of the same visitor."""
+    visitor = TOKENS.issue()
+    assert TOKENS.identify(visitor.token, None, trusted=True).visitor_id == visitor.visitor_id
+
+
+def test_the_server_key_is_a_bearer_token() -> None:
+    """Only the exact key in the Bearer scheme is valid; without a key nothing is."""
+    key = ServerKey("the-right-server-key")
+    assert key.check(b"Bearer the-right-server-key") == "valid"
+    assert key.check(b"bearer the-right-server-key") == "valid"
+    assert key.check(None) == "absent"
+    for wrong in (b"Bearer the-wrong-server-key", b"Bearer", b"Basic dGhlOg==", b"", b"Bearer \xff\xfe"):
+        assert key.check(wrong) == "wrong"
+    assert ServerKey(None).check(b"Bearer None") == "wrong"
+
+
+def test_the_cookie_is_http_only_and_found_among_others() -> None:
+    """What is set is what is read back, whatever other cookies stand around it."""
+    cookie = VisitorCookie("kabin", domain="shop.example", secure=True, samesite="lax", max_age_seconds=60)
+    name, value = cookie.header("abc.def")
+    assert name == b"set-cookie"
+    assert value == b"kabin=abc.def; Max-Age=60; Path=/; HttpOnly; SameSite=Lax; Domain=shop.example; Secure"
+    assert cookie.read(b"a=1; notkabin=no; kabin=abc.def; b=2") == "abc.def"
+    assert cookie.read(b"a=1; notkabin=no") is None
+    assert cookie.read(b"\xff=;;;kabin") is None
+    assert cookie.read(None) is None
+
+
+def test_a_signing_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    """Visitors survive a restart, and other users of the machine cannot read the key."""
+    folder = tmp_path / "new" / "folder"
+    first = load_signing_keys((), folder)
+    assert load_signing_keys((), folder) == first
+    assert len(first[0]) >= 43
+    (file,) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert load_signing_keys((NEW,), folder) == (NEW,)
+
+
+def test_an_emptied_key_file_is_reported_not_replaced(tmp_path: Path) -> None:
+    """A lost key forgets all visitors, so it is the operator's decision."""
+    (tmp_path / "signing.key").write_text("\n")
+    with pytest.raises(OSError, match="is empty"):
+        load_signing_keys((), tmp_path)

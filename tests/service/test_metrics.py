@@ -1,0 +1,72 @@
+"""Metrics of several workers in one answer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from service.metrics import Metrics, forget_process, multiprocess_dir, prepare_multiprocess
+
+WORKER = """
+import os, sys
+from pathlib import Path
+from service.metrics import Metrics, multiprocess_dir
+metrics = Metrics(multiprocess_dir())
+metrics.events(accepted=int(sys.argv[1]))
+metrics.catalog(int(sys.argv[1]), 5.0, 7)
+metrics.model("v1", 3.0)
+print(os.getpid())
+if len(sys.argv) > 2:
+    print(metrics.exposition("")[0].decode())
+"""
+
+
+def worker(folder: Path, *arguments: str) -> list[str]:
+    """Run a worker that counts some events and sets its gauges; return what it prints."""
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    command = [sys.executable, "-c", WORKER, *arguments]
+    return subprocess.run(  # noqa: S603 - this very interpreter
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+
+def test_workers_count_together_and_the_worst_gauge_shows(tmp_path: Path) -> None:
+    """Counters add up, also those of workers that have ended; gauges are the live workers'."""
+    folder = tmp_path / "metrics"
+    prepare_multiprocess(folder)
+    assert multiprocess_dir() == folder
+    del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    first = worker(folder, "3")
+    answer = worker(folder, "5", "show")
+    assert 'kabin_events_total{outcome="accepted"} 8.0' in answer
+    assert "kabin_catalog_version 3.0" in answer
+    forget_process(int(first[0]), folder)
+    assert "kabin_catalog_version 4.0" in worker(folder, "4", "show")
+
+
+def test_files_of_former_processes_are_wiped(tmp_path: Path) -> None:
+    """Left alone they would be counted again after every restart."""
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    (folder / "counter_1.db").write_bytes(b"old")
+    prepare_multiprocess(folder)
+    del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_single_process_reports_itself() -> None:
+    """Memory and CPU of the process come with it."""
+    body, content_type = Metrics().exposition("")
+    assert b"process_resident_memory_bytes" in body
+    assert content_type.startswith("text/plain")
+
+
+def test_a_model_that_was_replaced_is_no_longer_in_use() -> None:
+    """One version has the value 1."""
+    metrics = Metrics()
+    metrics.model("a", 1.0)
+    metrics.model("b", 2.0)
+    body = metrics.exposition("")[0].decode()
+    assert 'kabin_model_info{version="a"} 0.0' in body
+    assert 'kabin_model_info{version="b"} 1.0' in body
+    assert "kabin_model_created_timestamp_seconds 2.0" in body
