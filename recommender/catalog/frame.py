@@ -26,7 +26,6 @@ from recommender.catalog.texts import Texts
 from recommender.identifiers import key_of
 from recommender.sizes.size import Size
 
-
 _NO_ITEMS: Final = Table(
     np.zeros(1, np.int32),
     {

@@ -47,7 +47,9 @@ class Orders:
         self.newest_in_stock = self.newest[self.in_stock[self.newest]]
         """The rows in stock, newest first."""
         self._sale_ends = frame.sale_ends()
-        self._paths = [_paths(kind.product_type, kind.google_product_category) for kind in frame.kinds.values]
+        self._paths = [
+            paths_of(kind.product_type, kind.google_product_category) for kind in frame.kinds.values
+        ]
         self._categories: OrderedDict[CategoryPath, npt.NDArray[np.integer[Any]]] = OrderedDict()
         self._held = 0
 
@@ -90,7 +92,8 @@ def category_path(category: str) -> CategoryPath:
     return tuple(level for level in levels if level)
 
 
-def _paths(*categories: str | None) -> tuple[CategoryPath, ...]:
+def paths_of(*categories: str | None) -> tuple[CategoryPath, ...]:
+    """Return the comparable paths of an item's ``product_type`` and ``google_product_category``."""
     return tuple(category_path(category) for category in categories if category)
 
 
@@ -100,8 +103,3 @@ def matches(wanted: CategoryPath, paths: tuple[CategoryPath, ...]) -> bool:
     return length > 0 and any(
         path[start : start + length] == wanted for path in paths for start in range(len(path) - length + 1)
     )
-
-
-def paths_of(product_type: str | None, google_product_category: str | None) -> tuple[CategoryPath, ...]:
-    """Return the comparable category paths of an item."""
-    return _paths(product_type, google_product_category)
