@@ -1,0 +1,58 @@
+# The two commands of a fresh machine with Python >= 3.11 are `make demo` and `make test`: each creates
+# .venv and installs what it needs. `make PYTHON=/path/to/python3.12 test` picks an interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.kabin-runtime
+CHECKS := $(VENV)/.kabin-checks
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := recommender service tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types quick slow format clean
+
+help: ## Say what each target does
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## Serve a simulated shop on an embedded Valkey and print three curl lines to try
+	$(BIN)/kabin demo
+
+test: lint types quick slow ## Every check: ruff, mypy --strict, pytest (the quick part first)
+
+lint: $(CHECKS) ## ruff check and ruff format --check
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: $(CHECKS) ## mypy --strict
+	$(BIN)/mypy --strict
+
+quick: $(CHECKS) ## The quick part of the tests
+	$(BIN)/pytest -q -m "not slow"
+
+slow: $(CHECKS) ## The slow part of the tests: whole servers, a cluster, real data
+	$(BIN)/pytest -q -m slow
+
+format: $(CHECKS) ## Let ruff fix and format the code
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is newer than pyproject.toml once the environment matches it.
+$(RUNTIME): pyproject.toml $(BIN)/python
+	@echo "Installing kabin into $(VENV) ..."
+	@$(PIP) install --editable .
+	@$(BIN)/python -c "import implicit" 2>/dev/null || { \
+		$(BIN)/python -c "import implicit"; \
+		echo "kabin: 'implicit' does not load. On Debian or Ubuntu: apt-get install libgomp1" >&2; exit 1; }
+	@touch $@
+
+$(CHECKS): $(RUNTIME)
+	@echo "Installing the checks into $(VENV) ..."
+	@$(PIP) install --editable ".[dev]"
+	@touch $@
+
+$(BIN)/python:
+	@sh .ci/venv "$(PYTHON)" "$(VENV)"

@@ -1,0 +1,143 @@
+"""Where the commands' data are: the Redis that is configured, else an embedded Valkey in the data folder."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help comes at once
+
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import click
+from pydantic import SecretStr
+
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from recommender.affinity import AffinityParameters
+    from recommender.catalog.catalog import Catalog
+    from service.rebuild import Rebuilder
+    from service.stores.archive import Archive
+    from service.stores.connection import Client
+    from service.stores.keys import Keyspace
+
+EMBEDDED_FOLDER: Final = "valkey"
+MODELS_FOLDER: Final = "models"
+ARCHIVE_FOLDER: Final = "archive"
+COMMAND_TIMEOUT_SECONDS: Final = 60.0
+"""How long a command of the command line waits for Redis; a request's patience is a setting of its own."""
+
+
+@contextmanager
+def redis_of(settings: Settings) -> Iterator[Settings]:
+    """Provide a Redis while the block runs and yield settings whose ``redis_url`` leads to it.
+
+    Configured: that one. Else, when another Kabin runs its embedded Valkey in this data folder, as `kabin serve` does
+    while `kabin train` is called: that one. Else an embedded Valkey of this command's own. A line on standard error
+    says which.
+    """
+    from service.stores.embedded import EmbeddedValkey
+
+    if settings.redis_url is not None:
+        yield settings
+        return
+    folder = settings.data_dir / EMBEDDED_FOLDER
+    running = folder.absolute() / "valkey.sock"
+    if _answers(running):
+        click.echo(f"KABIN_REDIS_URL is not set: using the embedded Valkey that runs in {folder}", err=True)
+        yield _with_url(settings, f"unix://{quote(str(running))}")
+        return
+    click.echo(f"KABIN_REDIS_URL is not set: starting an embedded Valkey in {folder}", err=True)
+    with EmbeddedValkey(folder) as embedded:
+        yield _with_url(settings, embedded.url)
+
+
+@asynccontextmanager
+async def client_of(settings: Settings) -> "AsyncIterator[tuple[Client, Keyspace]]":
+    """Connect to the Redis of ``settings`` with a command's patience, check it and say its warnings."""
+    from service.stores.connection import check_server, connected
+    from service.stores.keys import Keyspace
+
+    if settings.redis_url is None:
+        raise ValueError("client_of needs settings that redis_of has completed")
+    keyspace = Keyspace(settings.redis_prefix)
+    url = settings.redis_url.get_secret_value()
+    async with connected(url, timeout_seconds=COMMAND_TIMEOUT_SECONDS) as client:
+        report = await check_server(client, keyspace, allow_eviction=settings.allow_eviction)
+        for warning in report.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        yield client, keyspace
+
+
+async def open_catalog(settings: Settings, client: "Client", keyspace: "Keyspace") -> "Catalog":
+    """Return the catalog as it is now in Redis; an empty one before the first feed."""
+    from service.departments import load_departments
+    from service.replica import CatalogReplica
+    from service.stores.catalog_source import RedisCatalogSource
+
+    replica = CatalogReplica(
+        RedisCatalogSource(client, keyspace), load_departments(settings.departments_file)
+    )
+    await replica.refresh()
+    return replica.catalog
+
+
+def models_dir_of(settings: Settings) -> Path:
+    """Return the folder of the published models."""
+    return settings.data_dir / MODELS_FOLDER
+
+
+def archive_of(settings: Settings) -> "Archive":
+    """Return the archive of log entries that have left Redis."""
+    from service.stores.archive import Archive
+
+    return Archive(settings.data_dir / ARCHIVE_FOLDER)
+
+
+def rebuilder_of(
+    settings: Settings, client: "Client", keyspace: "Keyspace", catalog: "Catalog"
+) -> "Rebuilder":
+    """Return what recomputes states, with the parameters that the service would use."""
+    from recommender.events import SECONDS_PER_DAY
+    from service.rebuild import Rebuilder
+    from service.stores.visitors import Lifetimes
+
+    return Rebuilder(
+        client,
+        keyspace,
+        catalog=catalog,
+        parameters=_affinity_parameters(settings, catalog),
+        lifetimes=Lifetimes(
+            state_seconds=settings.visitor_ttl_days * SECONDS_PER_DAY,
+            session_gap_seconds=settings.session_gap_minutes * 60,
+        ),
+        archive=archive_of(settings),
+    )
+
+
+def _affinity_parameters(settings: Settings, catalog: "Catalog") -> "AffinityParameters":
+    from recommender.model import current_version, load_model
+    from service.knowledge import Knowledge
+
+    models_dir = models_dir_of(settings)
+    version = current_version(models_dir)
+    if version is not None:
+        return load_model(models_dir / version).affinity
+    return Knowledge(lambda: catalog, lambda: None).affinity_parameters(time.time())
+
+
+def _with_url(settings: Settings, url: str) -> Settings:
+    return settings.model_copy(update={"redis_url": SecretStr(url)})
+
+
+def _answers(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1.0)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Bringing a shop's past into Kabin: order and click histories, and catalog feeds."""
