@@ -87,34 +87,30 @@ class SizeReport:
         return (
             ReportTable(
                 f"Sizes: {self.source}",
-                (
-                    "reading",
-                    "cases",
-                    "last size",
-                    "most frequent",
-                    "top-1",
-                    "within 1",
-                    "preselect right",
-                    "covering",
-                    "hint right",
-                    "covering",
-                    "ECE",
-                    "Brier skill",
-                    "ECE answered",
-                    "Brier skill answered",
-                ),
-                tuple(_row(name, figures) for name, figures in readings),
+                ("reading", "cases", "last size", "most frequent", "top-1", "within 1"),
+                tuple(_accuracy_row(name, figures) for name, figures in readings),
                 (
                     "A case is a purchase before which its department has evidence; the newest 24 records predict it.",
                     "last size, most frequent: baselines, moved to the nearest size of the item.",
-                    f"The calibration was fitted on other visitors ({FOLDS} folds).",
                     f"One decision took {self.microseconds:.1f} µs.",
+                ),
+            ),
+            ReportTable(
+                "What is said of them",
+                ("reading", "preselect right", "of cases", "hint right", "of cases", "ECE", "Brier skill"),
+                tuple(_answer_row(name, figures) for name, figures in readings),
+                (
+                    f"The calibration was fitted on other visitors ({FOLDS} folds).",
+                    (
+                        "Over preselected and hinted answers alone: "
+                        f"ECE {self.main.answered_ece:.3f}, Brier skill {self.main.answered_brier_skill:+.3f} (main)."
+                    ),
                 ),
             ),
             ReportTable(
                 "Calibration of the main reading",
                 ("confidence", "right", "answers"),
-                tuple((f"{said:.3f}", f"{was:.3f}", str(count)) for said, was, count in self.reliability),
+                tuple((f"{said:.3f}", f"{was:.3f}", f"{count:,}") for said, was, count in self.reliability),
             ),
         )
 
@@ -284,21 +280,20 @@ def _brier_skill(pairs: Sequence[tuple[float, bool]]) -> float:
     return 1.0 - score / constant if constant else nan
 
 
-def _row(name: str, figures: SizeFigures) -> tuple[str, ...]:
+def _accuracy_row(name: str, figures: SizeFigures) -> tuple[str, ...]:
+    shares = (figures.last_size, figures.most_frequent, figures.top1, figures.within1)
+    return (name, f"{figures.cases:,}", *map(_percent, shares))
+
+
+def _answer_row(name: str, figures: SizeFigures) -> tuple[str, ...]:
     shares = (
-        figures.last_size,
-        figures.most_frequent,
-        figures.top1,
-        figures.within1,
         figures.preselect_precision,
         figures.preselect_coverage,
         figures.hint_precision,
         figures.hint_coverage,
     )
-    errors = (figures.ece, figures.brier_skill, figures.answered_ece, figures.answered_brier_skill)
-    return (
-        name,
-        str(figures.cases),
-        *(f"{100 * share:.1f} %" for share in shares),
-        *(f"{error:.3f}" for error in errors),
-    )
+    return (name, *map(_percent, shares), f"{figures.ece:.3f}", f"{figures.brier_skill:+.3f}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -35,6 +35,7 @@ def print_report(report: Report, *, as_json: bool) -> None:
             grid.add_row(*row)
         grid.caption = "\n".join(table.notes) or None
         console.print(grid)
+        console.print()
 
 
 def counted(count: int, singular: str, plural: str | None = None) -> str:

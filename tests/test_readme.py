@@ -1,0 +1,32 @@
+"""The README says what is so."""
+
+import re
+from pathlib import Path
+
+from recommender.sizes.decision import SizeReasonCode
+from service.cli import COMMANDS
+from service.settings import settings_table
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+
+
+def test_the_table_of_settings_is_the_declared_one() -> None:
+    """Names, defaults and help stand in the README exactly as the settings declare them."""
+    assert settings_table() in README
+
+
+def test_every_size_reason_is_explained() -> None:
+    """A page's developer finds each code that an answer may carry."""
+    assert [code for code in SizeReasonCode if f"`{code.value}`" not in README] == []
+
+
+def test_every_command_is_listed() -> None:
+    """No command of `kabin --help` is missing."""
+    assert [name for name in COMMANDS if f"`kabin {name}" not in README] == []
+
+
+def test_links_lead_to_files_of_the_project() -> None:
+    """A relative link that goes nowhere wastes a reader's time."""
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README)
+    assert targets
+    assert [target for target in targets if not (Path(__file__).parent.parent / target).exists()] == []
