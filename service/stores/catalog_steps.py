@@ -152,7 +152,7 @@ class Buckets(NamedTuple):
     items: dict[int, bytes]
     memory: dict[int, bytes]
     sku_buckets: list[int]
-    index: dict[int, bytes]
+    indexes: dict[int, bytes]
 
 
 class Drafted(NamedTuple):
@@ -173,7 +173,7 @@ def draft(read: Buckets, change: Sequence[RowPatch] | str, now: float) -> Drafte
             bucket: decode_table(read.items[bucket]) if bucket in read.items else None
             for bucket in read.item_buckets
         },
-        {bucket: SkuIndex.decode(read.index.get(bucket)) for bucket in read.sku_buckets},
+        {bucket: SkuIndex.decode(read.indexes.get(bucket)) for bucket in read.sku_buckets},
         {bucket: FirstSeenMemory.decode(read.memory.get(bucket)) for bucket in read.item_buckets},
     )
     working = Draft(stored, now)
