@@ -17,6 +17,7 @@ from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.decision import decide_size
 from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of
+from recommender.sizes.size import Size
 from recommender.visitor.state import VisitorState
 
 PRIOR: Final = SizeCalibration()
@@ -132,11 +133,18 @@ def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit
         asked = question.item_id or question.sku
         return SizeChoice("none", None, None, None, 0.0, "unknown_item" if asked else "no_item", 0, 0)
     sizes_in_stock = fit.sizes_in_stock(item)
+
+    def sku_of(size: Size) -> Sku | None:
+        """Return the SKU to choose: of the colour viewed, as nobody wants a blue dress for looking at a red one."""
+        if size not in sizes_in_stock:
+            return None
+        return sku_for(item, size, prefer_like_sku=viewed, same_color_only=True)
+
     decided = decide_size(
         fit.evidence,
         item.ladder(),
         department=item.department,
-        in_stock=sizes_in_stock.__contains__,
+        in_stock=lambda size: sku_of(size) is not None,
         calibration=fit.calibration,
         today=fit.today,
     )
@@ -146,7 +154,7 @@ def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit
             "none", None, None, None, decided.confidence, reason.code.value, reason.times, reason.of
         )
     size = decided.size
-    chosen = sku_for(item, size, prefer_like_sku=viewed)
+    chosen = sku_of(size)
     label = next((sku.label for sku in item.skus if sku.size == size), None) or format_size(size)
     return SizeChoice(
         decided.action.value,

@@ -9,10 +9,7 @@ from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.decision import preferred_size
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.size import Size, SizeEvidence
-
-SAME_SIZE: Final = 0.95
-"""Closeness on the kernel from which two sizes are one, after conversion between systems (0.24 steps)."""
-
+from recommender.sizes.vote import SAME_SIZE
 
 _NOT_OFFERED: Final = Size(scale=-1, value=0, second=0)
 
@@ -77,4 +74,4 @@ class Fit:
         if closeness is None:
             return None
         best = max(closeness)
-        return ladder.sizes[closeness.index(best)] if best >= SAME_SIZE else _NOT_OFFERED
+        return ladder.sizes[closeness.index(best)] if best > SAME_SIZE else _NOT_OFFERED

@@ -7,18 +7,19 @@ home                follow the slot: newest full-price styles, or what is on sal
 product             the page's item first, then what was viewed before it
 cart, checkout      what lies in the cart
 order               what was just ordered
-category            the session, within the category
+category            the session, within the category as far as the catalog knows it
 search, other       the session
 =================== ==================================================================================
 
 Where that runs dry: popular items of the category and department, of the shop, then the newest. A home page
-does without popular items: they may be on sale.
+does without popular items, as they may be on sale; one at full price ends there, unless everything is on sale.
 """
 
 from typing import Final
 
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.item import Item
+from recommender.catalog.orders import category_path, matches, paths_of
 from recommender.events import SECONDS_PER_DAY
 from recommender.fit import Fit
 from recommender.homepage import HomepageVariant
@@ -65,8 +66,7 @@ def select(
         return []
     seeds = _seeds(question, item, state)
     excluded = _excluded(question, item, state, today=int(now // SECONDS_PER_DAY))
-    within = (question.category or None) if question.page_type == "category" else None
-    shelf = Shelf(catalog, model, fit, excluded=excluded, category=within)
+    shelf = Shelf(catalog, model, fit, excluded=excluded, category=_category(question, catalog, now))
     if question.page_type == "home":
         shelf.add_slot(variant, seeds, limit=limit, now=now)
     else:
@@ -74,7 +74,8 @@ def select(
         about = question.category or (None if item is None else item.product_type)
         shelf.add_popular(about, None if item is None else item.department, limit=limit)
         shelf.add_popular(None, None, limit=limit)
-    shelf.add_newest(limit=limit, now=now)
+    if question.page_type != "home" or variant == "promo" or not shelf.chosen:
+        shelf.add_newest(limit=limit, now=now)
     return shelf.chosen
 
 
@@ -90,6 +91,24 @@ def select_similar(
     shelf.add_popular(None, None, limit=limit)
     shelf.add_newest(limit=limit, now=now)
     return shelf.chosen
+
+
+def _category(question: Question, catalog: Catalog, now: float) -> str | None:
+    """Return the levels of a category page that items in stock have, without leading ones such as "Home".
+
+    A page that shows what no ``product_type`` is called ("Summer edit") is a page without a category.
+    """
+    if question.page_type != "category" or not question.category:
+        return None
+    newest = catalog.newest(now, limit=1, category=question.category)
+    if not newest:
+        return None
+    item = catalog.item_at(newest[0])
+    paths = paths_of(item.product_type, item.google_product_category)
+    levels = category_path(question.category)
+    while levels and not matches(levels, paths):
+        levels = levels[1:]
+    return " > ".join(levels) or None
 
 
 def _seeds(question: Question, item: Item | None, state: VisitorState) -> list[int]:

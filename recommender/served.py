@@ -46,14 +46,14 @@ class ServedModel:
                 else SizeCalibration.from_dict(model.size_calibration)
             )
             settings = BlendSettings.from_json(dict(model.blend))
+            self.source = next((name for name in (source, *SOURCES) if name in model.neighbours), None)
+            self.ranker: Ranker | None = None
+            if self.source is not None:
+                self.ranker = settings.ranker(
+                    model.neighbours[self.source], default_source=ALS if self.source == "als" else COVISIT
+                )
         except (ValueError, TypeError) as error:
             raise ModelError(f"model {model.version}: {error}") from error
-        self.source = next((name for name in (source, *SOURCES) if name in model.neighbours), None)
-        self.ranker: Ranker | None = None
-        if self.source is not None:
-            self.ranker = settings.ranker(
-                model.neighbours[self.source], default_source=ALS if self.source == "als" else COVISIT
-            )
 
     @property
     def version(self) -> str:

@@ -44,7 +44,7 @@ class EventsReceipt(EventsAnswer):
 
 
 class SizeReasonAnswer(TypedDict):
-    """Why the size is what it is: ``times`` of the last ``of`` choices agree with it."""
+    """Why the size is what it is: ``times`` of the ``of`` items that the visitor chose a size of speak for it."""
 
     code: str
     times: int

@@ -185,7 +185,12 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         services.metrics,
         max_in_flight=settings.max_in_flight,
     )
-    reports = VisitorReports(services.visitors, services.knowledge, services.clock)
+    reports = VisitorReports(
+        services.visitors,
+        services.knowledge,
+        services.clock,
+        session_gap_seconds=settings.session_gap_minutes * 60,
+    )
     pages = _pages(settings, services, tokens)
     items = ItemRoutes(services.knowledge, services.clock)
     visitors = VisitorRoutes(reports, tokens)

@@ -60,6 +60,8 @@ class ModelWatch(Generic[M]):
         try:
             version = await asyncio.to_thread(self._published)
             if version is None or version == self._seen:
+                if self.current is not None and version == self.current.version:
+                    self.problem = None  # What was the matter with the pointer is over.
                 return
             self._seen = version
             model = await asyncio.to_thread(self._load, version)

@@ -45,10 +45,11 @@ class Rebuilt:
 
 @dataclass(slots=True)
 class _Story:
-    """One visitor's events so far, and the two things about their arrival that a state or ring needs."""
+    """One visitor's events so far, and the three things about their arrival that a state or ring needs."""
 
     ledger: VisitorLedger = field(default_factory=VisitorLedger)
     last_seen: int = 0
+    last_arrival: float = 0.0
     recent_events: int = 0
 
 
@@ -60,7 +61,7 @@ class Rebuilder:
         keyspace: where the visitors are.
         catalog: resolves items as it does for live events.
         parameters: of the affinity sums.
-        lifetimes: how long what is installed lives, counted from now.
+        lifetimes: how long what is installed lives; a state from its visitor's last event, as it does live.
         archive: entries that have left the log.
     """
 
@@ -92,7 +93,8 @@ class Rebuilder:
         Args:
             visitor_ids: whose; everybody's if not given. The log is read by partition, so a few visitors cost
                 as much as their partitions.
-            now: Unix seconds; only decides which repetitions are recent enough to guard against.
+            now: Unix seconds; decides which repetitions are recent enough to guard against, and whose last event
+                arrived so long ago that they are forgotten already and stay so.
             progress: called for each page read.
 
         Raises:
@@ -105,7 +107,7 @@ class Rebuilder:
             if wanted is None
             else {self._keyspace.partition_of(visitor_id) for visitor_id in wanted}
         )
-        run = _Run(self, wanted, now - self._lifetimes.ring_seconds, progress)
+        run = _Run(self, wanted, now, now - self._lifetimes.ring_seconds, progress)
         run.total = sum([await self._log.length(partition) for partition in partitions])
         if self._archive is not None:
             run.total += self._archive.count(partitions)
@@ -123,7 +125,10 @@ class Rebuilder:
         for partition in partitions:
             found = stories.pop(partition)
             last_id = await self._read_log(partition, FIRST, found, run)
-            await self._install_stories(partition, last_id, found, run)
+            remembered = {
+                visitor_id: story for visitor_id, story in found.items() if self._life_of(story, run.now) > 0
+            }
+            await self._install_stories(partition, last_id, remembered, run)
 
     async def _read_log(self, partition: int, after: str, stories: dict[str, _Story], run: "_Run") -> str:
         """Take in the partition's entries after ``after``; return the last one's id."""
@@ -141,7 +146,7 @@ class Rebuilder:
         for _ in range(_ATTEMPTS):
             moved: list[str] = []
             for batch in _batches(tuple(left)):
-                moved.extend(await self._install_batch(partition, last_id, batch, stories))
+                moved.extend(await self._install_batch(partition, last_id, batch, stories, run.now))
             run.rebuilt.visitors += len(left) - len(moved)
             if not moved:
                 return
@@ -152,14 +157,13 @@ class Rebuilder:
         )
 
     async def _install_batch(
-        self, partition: int, last_id: str, visitor_ids: Sequence[str], stories: dict[str, _Story]
+        self, partition: int, last_id: str, visitor_ids: Sequence[str], stories: dict[str, _Story], now: float
     ) -> list[str]:
         """Install a batch; return the visitors who have sent something newer than ``last_id``."""
         lifetimes = self._lifetimes
         keys = [self._keyspace.log(partition)]
         arguments: list[str | bytes | int] = [
             last_id,
-            lifetimes.state_seconds * 1000,
             lifetimes.ring_seconds * 1000,
             lifetimes.orders_seconds * 1000,
         ]
@@ -170,6 +174,7 @@ class Rebuilder:
             seen = story.last_seen
             keys.extend(self._keyspace.of_visitor(visitor_id)[:3])
             arguments.append(visitor_id)
+            arguments.append(self._life_of(story, now))
             arguments.append(encode_state(ledger.state(last_seen=seen, session_started=seen)))
             arguments.append(encode_ring(ring) if ring else b"")
             arguments.append(encode_orders(ledger.orders()))
@@ -178,6 +183,11 @@ class Rebuilder:
         return [
             visitor_id for visitor_id, flag in zip(visitor_ids, installed, strict=True) if flag == ord("0")
         ]
+
+    def _life_of(self, story: _Story, now: float) -> int:
+        """Return how many milliseconds a visitor's state has left; none or less if it is forgotten by now."""
+        life = self._lifetimes.state_seconds
+        return int(min(story.last_arrival + life - now, life) * 1000)
 
     def apply(self, story: _Story, received_at: float, json: bytes, recent_after: float) -> bool:
         """Take one entry into a visitor's story; return whether it was new.
@@ -189,6 +199,7 @@ class Rebuilder:
         if not story.ledger.apply(effects_of(event, self._catalog, self._parameters)):
             return False
         story.last_seen = max(story.last_seen, second_of(min(received_at, event.timestamp)))
+        story.last_arrival = max(story.last_arrival, received_at)
         story.recent_events += received_at >= recent_after
         return True
 
@@ -200,11 +211,13 @@ class _Run:
         self,
         rebuilder: Rebuilder,
         wanted: Collection[str] | None,
+        now: float,
         recent_after: float,
         progress: Progress | None,
     ) -> None:
         self._rebuilder = rebuilder
         self._wanted = wanted
+        self.now = now
         self._recent_after = recent_after
         self._progress = progress
         self._read = 0
@@ -213,7 +226,7 @@ class _Run:
 
     def only(self, visitor_ids: Collection[str]) -> "_Run":
         """Return the same run looking for fewer visitors, with the same counts and no progress to tell."""
-        narrowed = _Run(self._rebuilder, visitor_ids, self._recent_after, None)
+        narrowed = _Run(self._rebuilder, visitor_ids, self.now, self._recent_after, None)
         narrowed.rebuilt = self.rebuilt
         return narrowed
 

@@ -18,7 +18,14 @@ from service.replica import CatalogReplica
 from service.settings import Settings
 from service.stores.catalog import CatalogChange, CatalogStore, RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
-from service.stores.connection import Client, StoreUnavailable, check_server, connect, unavailable_on_error
+from service.stores.connection import (
+    Client,
+    StoreMisconfigured,
+    StoreUnavailable,
+    check_server,
+    connect,
+    unavailable_on_error,
+)
 from service.stores.keys import Keyspace
 from service.stores.visitors import Applied, Lifetimes, RedisVisitorStore, VisitorStore
 
@@ -139,11 +146,17 @@ class RedisLink:
         await self.replica.start()
 
     async def open_patiently(self) -> None:
-        """Connect as soon as something answers."""
+        """Connect as soon as something answers that can be trusted; until then pages go on without."""
+        complaint = ""
         while True:
             try:
                 await self.open()
             except StoreUnavailable:
+                await asyncio.sleep(RECONNECT_SECONDS)
+            except StoreMisconfigured as error:
+                if str(error) != complaint:
+                    complaint = str(error)
+                    _log.error("Redis has been reached and is not used: %s", complaint)
                 await asyncio.sleep(RECONNECT_SECONDS)
             else:
                 _log.info("Redis has been reached")
@@ -181,6 +194,11 @@ class RedisLink:
         url = self._settings.redis_url
         if url is None:
             raise ValueError("the service needs a redis_url: start an embedded server first")
-        client = await connect(url.get_secret_value(), timeout_seconds=timeout_seconds)
+        client = await connect(
+            url.get_secret_value(),
+            timeout_seconds=timeout_seconds,
+            # One for each request at once, and some for those whose connection is just being given up.
+            max_connections=2 * self._settings.max_in_flight,
+        )
         self._clients.append(client)
         return client

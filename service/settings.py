@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         default=400, ge=1, le=3650, description="Days after their last event until a visitor is forgotten."
     )
     session_gap_minutes: int = Field(
-        default=30, ge=1, le=1440, description="Minutes without an event after which a new session starts."
+        default=30, ge=1, le=1440, description="Minutes without a request after which a new session starts."
     )
 
     # Redis.

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
 from recommender.decision import Decision, decide
@@ -15,7 +17,7 @@ from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of
 from recommender.sizes.size import EvidenceKind, SizeEvidence
-from recommender.visitor.state import VisitorState
+from recommender.visitor.state import VisitorState, second_of
 from service.answers import CartLineAnswer, EvidenceAnswer, PreferredSizeAnswer, ViewedAnswer
 from service.knowledge import Knowledge
 from service.stores.visitors import VisitorStore
@@ -38,12 +40,27 @@ class VisitorReport(NamedTuple):
 
 
 class VisitorReports:
-    """Reads visitors without touching them: a look does not count as a visit."""
+    """Reads visitors without touching them: a look does not count as a visit.
 
-    def __init__(self, store: VisitorStore, knowledge: Knowledge, clock: Callable[[], float]) -> None:
+    Args:
+        store: of the visitors.
+        knowledge: catalog and model in use.
+        clock: Unix seconds now.
+        session_gap_seconds: silence after which the visitor's next page would start a session.
+    """
+
+    def __init__(
+        self,
+        store: VisitorStore,
+        knowledge: Knowledge,
+        clock: Callable[[], float],
+        *,
+        session_gap_seconds: int,
+    ) -> None:
         self._store = store
         self._knowledge = knowledge
         self._clock = clock
+        self._session_gap_seconds = session_gap_seconds
 
     async def of(self, visitor_id: str) -> VisitorReport | None:
         """Return what is held about a visitor, ``None`` if nothing is.
@@ -56,7 +73,9 @@ class VisitorReports:
             return None
         now = self._clock()
         catalog, model = self._knowledge.catalog, self._knowledge.model
-        return report_of(state, catalog, model, self._knowledge.affinity_parameters(now), now=now)
+        parameters = self._knowledge.affinity_parameters(now)
+        is_over = now - state.last_seen > self._session_gap_seconds
+        return report_of(state, catalog, model, parameters, now=now, session_is_over=is_over)
 
 
 def report_of(
@@ -66,6 +85,7 @@ def report_of(
     parameters: AffinityParameters,
     *,
     now: float,
+    session_is_over: bool,
 ) -> VisitorReport:
     """Put a visitor's state into words.
 
@@ -75,7 +95,9 @@ def report_of(
         model: in use, if any.
         parameters: of discount affinity.
         now: Unix seconds.
+        session_is_over: the next page starts a session, which a pinned homepage does not bind.
     """
+    next_page = msgspec.structs.replace(state, session_started=second_of(now)) if session_is_over else state
     calibration = SizeCalibration() if model is None else model.calibration
     fit = Fit(state.settled_evidence(), catalog, calibration, today=int(now // 86_400))
     return VisitorReport(
@@ -96,7 +118,7 @@ def report_of(
             {"item_id": _item_id(viewed.item_key, catalog), "at": viewed.at}
             for viewed in state.recently_viewed
         ],
-        decision=decide(Question("home"), state, catalog, model, parameters, now=now),
+        decision=decide(Question("home"), next_page, catalog, model, parameters, now=now),
         model_version=None if model is None else model.version,
     )
 

@@ -121,11 +121,14 @@ class BodyDecoder:
         try:
             if self._named.decode(raw).name not in _NAMES:
                 return []
-            return explain(msgspec.json.decode(raw), WireEvent, pointer)
         except msgspec.ValidationError:
             return [FieldError(pointer, "expected an object with a `name`")]
         except _UNREADABLE as error:
             return [FieldError(pointer, f"unreadable: {error}")]
+        try:
+            return explain(msgspec.json.decode(raw), WireEvent, pointer)
+        except _UNREADABLE as error:  # Such as 1e400, which is JSON but no number that a computer holds.
+            return [FieldError(pointer, f"unreadable: {str(error).partition(' - at ')[0]}")]
 
 
 def _decode(decode: Callable[[bytes], _T], schema: type[_T], body: bytes) -> _T:

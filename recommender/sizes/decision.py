@@ -8,8 +8,8 @@ from recommender.sizes.calibration import PRESELECT_CONFIDENCE, SizeCalibration
 from recommender.sizes.features import may_preselect
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.scales import step_of
-from recommender.sizes.size import Size, SizeEvidence
-from recommender.sizes.vote import Vote, choices_of, vote
+from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
+from recommender.sizes.vote import SAME_SIZE, Choice, Vote, choices_of, vote
 
 HINT_CONFIDENCE: Final = 0.4
 """P(correct) below which not even a hint is given: it would be wrong more often than not."""
@@ -29,9 +29,9 @@ class SizeReasonCode(StrEnum):
     """Why a size decision came out as it did; ``times`` of ``of`` distinct items spoke for the size."""
 
     BOUGHT_OFTEN = "bought_often"
-    """Preselected: the visitor bought this size, ``times`` of ``of`` items."""
+    """Preselected: the visitor bought ``times`` items in this size, of ``of``."""
     CHOSEN_OFTEN = "chosen_often"
-    """Preselected: the visitor kept clicking or carting this size."""
+    """Preselected: the visitor kept choosing this size, by clicks, carts and perhaps an order."""
     LIKELY = "likely"
     """Hint: two items, or more that are not sure enough to preselect."""
     TWO_SIZES = "two_sizes"
@@ -107,6 +107,8 @@ def decide_size(
     candidate = ladder.sizes[outcome.best]
     confidence = calibration.probability(outcome, ladder, today)
     action, code = _rule(outcome, confidence, candidate, in_stock)
+    if code is SizeReasonCode.CHOSEN_OFTEN and _all_bought(choices, ladder, outcome.best):
+        code = SizeReasonCode.BOUGHT_OFTEN
     return SizeDecision(
         action,
         None if action is SizeAction.NONE else candidate,
@@ -128,9 +130,19 @@ def _rule(
         return SizeAction.HINT, SizeReasonCode.LIKELY
     if not in_stock(candidate):
         return SizeAction.HINT, SizeReasonCode.SOLD_OUT
-    return SizeAction.PRESELECT, (
-        SizeReasonCode.BOUGHT_OFTEN if outcome.purchased >= 0.5 else SizeReasonCode.CHOSEN_OFTEN
-    )
+    return SizeAction.PRESELECT, SizeReasonCode.CHOSEN_OFTEN
+
+
+def _all_bought(choices: Sequence[Choice], ladder: Ladder, best: int) -> bool:
+    """Tell whether every item that speaks for a row of the ladder was bought in it, not just clicked or carted."""
+    chosen, bought = set(), set()
+    for _, item_key, size, _, kind in choices:
+        row = ladder.kernel_row(size)
+        if row is not None and row[best] > SAME_SIZE:
+            chosen.add(item_key)
+            if kind > EvidenceKind.CART:
+                bought.add(item_key)
+    return chosen == bought
 
 
 def _silence(outcome: Vote, confidence: float) -> SizeReasonCode | None:

@@ -55,7 +55,7 @@ Choice = tuple[int, int, Size, float, int]
 
 SECOND_MODE: Final = 0.4
 SECOND_MODE_STEPS: Final = 2.0
-_SAME_SIZE: Final = 0.95
+SAME_SIZE: Final = 0.95
 """Closeness from which a piece of evidence is the same size as a rung, after conversion (0.24 steps)."""
 
 
@@ -191,7 +191,7 @@ def vote(choices: Sequence[Choice], ladder: Ladder) -> Vote | None:
     top = max(scores)
     best = len(scores) - 1 - scores[::-1].index(top)
     mass = sum(masses.values())
-    same = {size for size, row in zip(sizes, rows, strict=True) if row[best] > _SAME_SIZE}
+    same = {size for size, row in zip(sizes, rows, strict=True) if row[best] > SAME_SIZE}
     return Vote(
         scores,
         best,

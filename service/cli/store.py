@@ -2,13 +2,11 @@
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help comes at once
 
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 import click
 from pydantic import SecretStr
@@ -44,10 +42,10 @@ def redis_of(settings: Settings) -> Iterator[Settings]:
         yield settings
         return
     folder = settings.data_dir / EMBEDDED_FOLDER
-    running = folder.absolute() / "valkey.sock"
-    if _answers(running):
+    running = EmbeddedValkey.url_of_running(folder)
+    if running is not None:
         click.echo(f"KABIN_REDIS_URL is not set: using the embedded Valkey that runs in {folder}", err=True)
-        yield _with_url(settings, f"unix://{quote(str(running))}")
+        yield _with_url(settings, running)
         return
     click.echo(f"KABIN_REDIS_URL is not set: starting an embedded Valkey in {folder}", err=True)
     with EmbeddedValkey(folder) as embedded:
@@ -130,14 +128,3 @@ def _affinity_parameters(settings: Settings, catalog: "Catalog") -> "AffinityPar
 
 def _with_url(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"redis_url": SecretStr(url)})
-
-
-def _answers(path: Path) -> bool:
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(1.0)
-            connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
-    except OSError:
-        return False

@@ -1,12 +1,14 @@
 """The embedded Valkey: the server that runs when no Redis is configured, with its files in the data folder."""
 
 import fcntl
+import logging
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +25,16 @@ STOP_TIMEOUT_SECONDS: Final = 20.0
 LOCK_TIMEOUT_SECONDS: Final = 5.0
 """A server whose parent was killed needs a moment to write its file out before the next may start."""
 
+RESTART_SECONDS: Final = 0.5
+"""Pause before a server that ended by itself is started again."""
+
 _LOCK: Final = "valkey.lock"
 """Locked while a server lives; holds its process id and, on the second line, its socket."""
 
 _LONGEST_SOCKET_PATH: Final = 100
 """Unix sockets end at 107 bytes (103 on macOS)."""
+
+_log = logging.getLogger(__name__)
 
 _PDEATHSIG: Final = 1
 _LAUNCHER: Final = f"""
@@ -48,6 +55,9 @@ class EmbeddedValkeyError(Exception):
 class EmbeddedValkey:
     """A Valkey of this process alone, persistent in ``folder``; use it in a ``with`` block.
 
+    A server that ends though nobody stopped it (killed for its memory, say) is started again, with all that its
+    file holds: nobody else would, as this process goes on.
+
     The server listens on a Unix socket that only this user can open, appends every write to a file and syncs it
     each second. It leads its own session, so Ctrl-C reaches Kabin first, which drains and then stops it. It ends
     when this process does, even if killed: on Linux the kernel sees to it. Start it from the main thread: Linux
@@ -62,6 +72,9 @@ class EmbeddedValkey:
         self._folder = folder.absolute()
         self._append_only = append_only
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._turn = threading.Lock()
         self._lock: int | None = None
         self._socket = self._folder / "valkey.sock"
         self._socket_folder: Path | None = None
@@ -111,6 +124,7 @@ class EmbeddedValkey:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = self._locked()
             self._place_socket()
+            self._log_path.unlink(missing_ok=True)
             self._process = self._spawned(binary)
         except OSError as error:
             self._release()
@@ -120,10 +134,32 @@ class EmbeddedValkey:
         except BaseException:
             self.stop()
             raise
+        self._stopping.clear()
+        self._guard = threading.Thread(
+            target=self._keep_running, args=(binary,), name="embedded Valkey", daemon=True
+        )
+        self._guard.start()
+
+    def _keep_running(self, binary: Path) -> None:
+        """Start the server again whenever it ends by itself; a thread of its own, which must outlive the server."""
+        while (process := self._process) is not None:
+            code = process.wait()
+            if self._stopping.wait(RESTART_SECONDS):
+                return
+            _log.error("the embedded Valkey ended with code %s and is started again", code)
+            with self._turn:
+                if self._stopping.is_set():
+                    return
+                try:
+                    self._process = self._spawned(binary)
+                except OSError as error:
+                    _log.error("the embedded Valkey cannot be started again now: %s", error)
 
     def stop(self) -> None:
         """Let the server write out its file and end; kill it if that takes over 20 s. Harmless if not running."""
-        process, self._process = self._process, None
+        self._stopping.set()
+        with self._turn:
+            process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.terminate()
             try:
@@ -131,6 +167,9 @@ class EmbeddedValkey:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.join()
         self._release()
 
     def _locked(self) -> int:
@@ -174,7 +213,6 @@ class EmbeddedValkey:
             "maxmemory-policy": "noeviction",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        self._log_path.unlink(missing_ok=True)
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and the packaged binary, no shell
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(binary), *arguments],
             cwd=self._folder,

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommender.affinity import NO_EVIDENCE
 from recommender.events import Event, EventItem, EventName
 from recommender.visitor.codec import encode_ring, encode_state
+from recommender.visitor.effects import Effects, OnceContribution
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE, HomepagePin
 from service.stores.connection import Client, Script, connected
@@ -19,7 +21,7 @@ from service.stores.keys import Keyspace
 from service.stores.log import EventLog
 from service.stores.memory import MemoryVisitorStore
 from service.stores.visitors import Lifetimes, RedisVisitorStore
-from tests.visitor_events import START, effect, events
+from tests.visitor_events import PARAMETERS, START, effect, events
 
 pytestmark = pytest.mark.anyio
 
@@ -153,6 +155,24 @@ async def test_repetitions_are_recognised_for_512_events(
     ring = await client.execute_command("GET", keyspace.of_visitor("anna").ring)
     assert len(ring) < 8192 + 100 * 8
     assert ring.endswith(encode_ring(ledger_of(effect(event)[1] for event in happened).ring()))
+
+
+async def test_events_that_list_many_items_are_recognised_too(
+    store: RedisVisitorStore, client: Client, keyspace: Keyspace
+) -> None:
+    """However much 512 events counted once a day, the first of them is recognised after the last."""
+    version = PARAMETERS.sums_version
+    batch = []
+    for number in range(512):
+        once = tuple(OnceContribution((number << 16) + 2 * k + 1, NO_EVIDENCE) for k in range(40))
+        event = Event(EventName.VIEW_ITEM, f"e{number}", START, "browser")
+        effects = Effects((number + 1) << 40, affinity=once, affinity_version=version)
+        batch.append((event, effects))
+    for start in range(0, 512, 32):
+        assert (await store.apply("anna", batch[start : start + 32], now=START)).accepted == 32
+    for start in range(0, 512, 128):
+        assert (await store.apply("anna", batch[start : start + 128], now=START)).accepted == 0
+    assert len(await client.execute_command("GET", keyspace.of_visitor("anna").ring)) <= 65_536
 
 
 async def test_a_repetition_after_a_day_is_still_a_repetition(store: RedisVisitorStore) -> None:

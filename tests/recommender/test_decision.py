@@ -1,6 +1,7 @@
 """The decision of a page: size, homepage and recommendations together, on a small shop."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from recommender.catalog.rows import Row
 from recommender.decision import Decision, decide
 from recommender.events import Event, EventItem, EventName
 from recommender.identifiers import key_of
+from recommender.model import ModelError
 from recommender.model.model import ItemIndex, Model
 from recommender.question import Question
 from recommender.recommendations.neighbours import Neighbours
@@ -137,6 +139,18 @@ def test_three_unanimous_choices_preselect_the_size_and_its_sku_in_the_colour_vi
     assert viewed.sku_id == "d5-10-blue"
 
 
+def test_a_size_sold_out_in_the_colour_viewed_is_not_preselected_in_another() -> None:
+    """Who looks at the red dress gets no blue one; without a colour viewed any will do."""
+    rows = [row(number, size) for number in range(ITEMS) for size in ("8", "10", "12")]
+    rows += [row(5, "10", availability=0), row(5, "10", id="d5-10-blue", color="blue")]
+    catalog = catalog_of(rows)
+    state = visitor(catalog, *[("add_to_cart", f"d{number}-10") for number in (1, 2, 3)])
+    red = ask(Question("product", item_id="d5", sku="d5-8"), state, catalog=catalog).size
+    assert (red.action, red.size, red.sku_id, red.reason) == ("hint", "10", None, "sold_out")
+    any_colour = ask(Question("product", item_id="d5"), state, catalog=catalog).size
+    assert (any_colour.action, any_colour.sku_id) == ("preselect", "d5-10-blue")
+
+
 def test_a_page_without_an_item_has_no_size() -> None:
     """The reason tells a missing item from an unknown one."""
     assert ask(Question("home")).size.reason == "no_item"
@@ -149,6 +163,16 @@ def test_a_homepage_at_full_price_shows_the_newest_items_that_are_not_on_sale() 
     decision = ask(Question("home", limit=5))
     assert shown(decision) == ["d1", "d2", "d4", "d5", "d7"]
     assert {one.source for one in decision.recommendations} == {"newest"}
+
+
+def test_a_homepage_at_full_price_is_not_filled_up_with_what_is_on_sale() -> None:
+    """It is rather short; only a shop in which everything is on sale shows that."""
+    full_price = [number for number in range(ITEMS) if number % 3]
+    assert shown(ask(Question("home", limit=ITEMS))) == [f"d{number}" for number in full_price]
+    sale = catalog_of([row(number, "10") for number in (0, 3)])
+    assert shown(ask(Question("home", limit=ITEMS), catalog=sale)) == ["d0", "d3"]
+    promo = ask(Question("home", limit=ITEMS, preview="promo"))
+    assert len(shown(promo)) == ITEMS
 
 
 def test_a_promo_homepage_shows_what_is_on_sale() -> None:
@@ -264,6 +288,13 @@ def test_a_category_page_stays_in_its_category() -> None:
     assert [one.source for one in decision.recommendations] == ["covisit", "popular", "newest", "newest"]
 
 
+def test_a_category_page_may_name_levels_that_the_feed_does_not_have() -> None:
+    """A breadcrumb's "Home" is skipped; a category of the shop's own making is none, and leaves no slot empty."""
+    breadcrumb = ask(Question("category", category="Home > Women > Gowns", limit=ITEMS))
+    assert shown(breadcrumb) == ["d8", "d9", "d10", "d11"]
+    assert len(shown(ask(Question("category", category="Summer edit", limit=ITEMS)))) == ITEMS
+
+
 def test_a_list_that_runs_dry_is_filled_from_the_category_then_the_shop_then_the_newest() -> None:
     """A slot is not left half empty while there is something to show; each item says where it came from."""
     decision = ask(
@@ -349,3 +380,10 @@ def test_a_source_that_the_model_lacks_is_replaced_by_one_it_has(source: str) ->
     """A setting cannot empty the slots."""
     model = model_of({5: [7]}).model
     assert ServedModel(model, source=source).source == "blend"
+
+
+@pytest.mark.parametrize("blend", [{"last": None}, {"last": "x"}, {"decay": [0.5, 0.5]}])
+def test_a_model_whose_blend_cannot_be_read_is_a_model_error(blend: dict[str, Any]) -> None:
+    """Whoever takes it over keeps the last good one, at the start of a service too."""
+    with pytest.raises(ModelError, match="20251121T000000Z-000"):
+        ServedModel(replace(model_of({5: [7]}).model, blend=blend), source="blend")

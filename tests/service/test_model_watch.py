@@ -105,6 +105,26 @@ def test_an_unreadable_pointer_is_a_problem_and_nothing_more() -> None:
     assert watch.problem == "stale file handle"
 
 
+def test_a_pointer_that_can_be_read_again_is_no_problem_any_more() -> None:
+    """Readiness must not complain for ever of a disk that was away for a second."""
+    folder = Folder()
+    folder.pointer = "1"
+    reads = iter((None, OSError("stale file handle"), None))
+
+    def published() -> str | None:
+        if (failure := next(reads)) is not None:
+            raise failure
+        return folder.pointer
+
+    watch = ModelWatch(published, folder.load, Metrics(), poll_interval_seconds=0.001)
+    problems = []
+    for _ in range(3):
+        asyncio.run(watch.check())
+        problems.append(watch.problem)
+    assert problems == [None, "stale file handle", None]
+    assert folder.loads == ["1"]
+
+
 def test_the_watch_keeps_looking() -> None:
     """What is published while it runs is taken over without being asked."""
     folder = Folder()

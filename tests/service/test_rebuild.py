@@ -19,7 +19,7 @@ from service.stores.connection import Client, connected
 from service.stores.embedded import EmbeddedValkey
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
-from service.stores.visitors import RedisVisitorStore
+from service.stores.visitors import Lifetimes, RedisVisitorStore
 from tests.visitor_events import PARAMETERS, SHOP, START, effect, events, write_archive
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +136,20 @@ async def test_pins_and_sessions_are_kept(client: Client, keyspace: Keyspace) ->
     before = await store.read("anna")
     await _rebuilder(client, keyspace).rebuild(now=START)
     assert await store.read("anna") == before
+
+
+async def test_a_visitor_is_forgotten_as_if_nothing_had_been_rebuilt(
+    client: Client, keyspace: Keyspace, tmp_path: Path
+) -> None:
+    """A state lives on for what was left since its last event, and one that had expired does not come back."""
+    view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
+    write_archive(tmp_path, keyspace, [("anna", view)])
+    store, life = RedisVisitorStore(client, keyspace), Lifetimes().state_seconds
+    rebuilder = _rebuilder(client, keyspace, Archive(tmp_path))
+    assert (await rebuilder.rebuild(now=START + life)).visitors == 0
+    assert not (await store.read("anna")).is_known
+    assert (await rebuilder.rebuild(now=START + life - 500)).visitors == 1
+    assert 400 < await client.ttl(keyspace.of_visitor("anna").state) <= 500
 
 
 async def test_unreadable_entries_are_counted(client: Client, keyspace: Keyspace) -> None:

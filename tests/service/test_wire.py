@@ -28,6 +28,16 @@ def check(*events: object, source: Source = "browser") -> CheckedEvents:
     return DECODER.check(body.events, now=NOW, source=source)
 
 
+def test_a_number_that_no_computer_holds_is_refused_by_itself() -> None:
+    """The detail names what is wrong, and an event of an unknown name is ignored with it."""
+    price = (
+        b'{"name": "view_item", "event_id": "e1", "params": {"items": [{"item_id": "a", "price": 1e400}]}}'
+    )
+    body = DECODER.events(b'{"events": [%b, {"name": "custom", "x": 1e400}]}' % price)
+    checked = DECODER.check(body.events, now=NOW, source="browser")
+    assert checked == CheckedEvents((), 1, (FieldError("/events/0", "unreadable: Number out of range"),))
+
+
 def test_a_good_event_keeps_all_it_says() -> None:
     """Every field of the wire that the core knows arrives there."""
     params = {

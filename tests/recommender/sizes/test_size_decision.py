@@ -64,6 +64,15 @@ def test_three_unanimous_recent_choices_preselect(kind: EvidenceKind, code: Size
     assert decision.reason == (code, 3, 3)
 
 
+def test_one_order_among_clicks_is_not_called_bought_often() -> None:
+    """A page may say "you bought this size three times": the reason is true of every item it counts."""
+    once = decide(act(1, 8, PURCHASE), act(2, 8, CART), act(3, 8, CLICK))
+    assert (once.action, once.reason) == (SizeAction.PRESELECT, (SizeReasonCode.CHOSEN_OFTEN, 3, 3))
+    looked_first = [act(item, 8, CLICK, TODAY - 9) for item in (1, 2, 3)]
+    bought = decide(*looked_first, *(act(item, 8, PURCHASE) for item in (1, 2, 3)))
+    assert bought.reason == (SizeReasonCode.BOUGHT_OFTEN, 3, 3)
+
+
 def test_two_items_are_a_hint() -> None:
     """Two items that agree are shown, not chosen for the visitor."""
     decision = decide(act(1, 8), act(2, 8))

@@ -216,3 +216,25 @@ def test_a_report_of_a_visitor_tells_everything_and_changes_nothing(shop: Any) -
     assert [one["size"] for one in report["evidence"]] == ["10"]
     assert shop.request("GET", f"/visitors/{token}", headers=shop.trusted).json() == report
     assert shop.request("GET", "/visitors/nobody", headers=shop.trusted).status_code == 404
+
+
+def test_a_report_tells_the_homepage_that_the_next_page_would_show(shop: Any) -> None:
+    """A variant pinned in a session that is over binds nobody: the report says what that page then says."""
+    purchases = [
+        {
+            "name": "purchase",
+            "event_id": f"p{number}",
+            "params": {"transaction_id": f"t{number}", "items": [{"item_id": f"d{number % 4 * 3}-10"}]},
+        }
+        for number in range(20)
+    ]
+    view = {"name": "view_item", "event_id": "v", "params": {"items": [{"item_id": "d4"}]}}
+    home = {"visitor_id": "c1", "page": {"type": "home"}}
+    shop.personalize(shop.trusted, **home, events=[view])
+    shop.request("POST", "/events", json={"visitor_id": "c1", "events": purchases}, headers=shop.trusted)
+    for later, variant in ((0, "full_price"), (3600, "promo")):
+        shop.now[0] += later
+        report = shop.request("GET", "/visitors/c1", headers=shop.trusted).json()
+        shown = shop.personalize(shop.trusted, **home).json()
+        assert report["slots"] == shown["slots"]
+        assert shown["slots"]["homepage"]["variant"] == variant

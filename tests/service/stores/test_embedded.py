@@ -82,6 +82,21 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     eventually(lambda: _is_over(pid), "the server outlived its parent")
 
 
+def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    """Nothing that it had written is lost, and afterwards it still ends when it is told to."""
+    with EmbeddedValkey(tmp_path) as server, Redis.from_url(server.url) as client:
+        client.set("a", "b")
+        first = server.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: server.pid not in (first, None), "nobody started the server again")
+        eventually(lambda: EmbeddedValkey.url_of_running(tmp_path) == server.url, "it does not answer")
+        assert client.get("a") == b"b"
+        second = server.pid
+        assert second is not None
+    assert _is_over(second)
+
+
 def test_a_damaged_file_is_reported_with_the_servers_words(tmp_path: Path) -> None:
     """A server that cannot read its file back is an error that quotes its log."""
     with EmbeddedValkey(tmp_path) as server, Redis.from_url(server.url) as client:
