@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from recommender.model import ModelError
 from service.metrics import Metrics
@@ -25,12 +25,16 @@ class Versioned(Protocol):
 
 M = TypeVar("M", bound=Versioned)
 
+RETRY_LOOKS: Final = 30
+"""Looks until a model that could not be loaded is tried again: half a minute at a look a second."""
+
 
 class ModelWatch(Generic[M]):
     """Holds the model in use; a request takes the reference once and keeps it to its end.
 
-    A published model that cannot be loaded leaves the last good one in place, is tried again only when
-    something is published anew, and shows in :attr:`problem` and in a metric.
+    A published model that cannot be loaded leaves the last good one in place, is tried again after
+    ``RETRY_LOOKS`` looks (a disk that failed may answer by then) or when something else is published, and shows
+    in :attr:`problem` and in a metric.
 
     Args:
         published: returns the version that the models folder points to, ``None`` before the first one.
@@ -52,6 +56,7 @@ class ModelWatch(Generic[M]):
         self._metrics = metrics
         self._poll_interval_seconds = poll_interval_seconds
         self._seen: str | None = None
+        self._looks_until_retry = 0
         self.current: M | None = None
         self.problem: str | None = None
 
@@ -60,10 +65,13 @@ class ModelWatch(Generic[M]):
         try:
             version = await asyncio.to_thread(self._published)
             if version is None or version == self._seen:
-                if self.current is not None and version == self.current.version:
+                in_use = self.current is not None and version == self.current.version
+                if in_use:
                     self.problem = None  # What was the matter with the pointer is over.
-                return
-            self._seen = version
+                self._looks_until_retry -= 1
+                if version is None or in_use or self._looks_until_retry > 0:
+                    return
+            self._seen, self._looks_until_retry = version, RETRY_LOOKS
             model = await asyncio.to_thread(self._load, version)
         except (ModelError, OSError) as error:
             if self.problem != str(error):

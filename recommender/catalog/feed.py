@@ -9,6 +9,7 @@ how much of it was read. In a patch they are applied one after the other.
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, tzinfo
@@ -117,7 +118,7 @@ class FeedReader:
         encoding = _BYTE_ORDER_MARKS.get(start[:2])
         if encoding is not None:
             rest = (start[2:] + stream.read()).decode(encoding, "replace")
-            yield from map(Line._make, enumerate(rest.splitlines(keepends=True), 1))
+            yield from map(Line._make, enumerate(io.StringIO(rest, newline=""), 1))
             return
         raw = start.removeprefix(b"\xef\xbb\xbf")
         number = 0

@@ -78,7 +78,8 @@ class Staging:
         keys = {key_of(item_id) for item_id in items}
         left = {key: first_seen for key, first_seen in listed.items() if key not in keys}
         segment = segment_of(items, seen) if items else None
-        return StagedBucket(segment, memory.changed(left, keys & remembered.keys(), now))
+        # What came back stays remembered: this feed may never become the catalog, and a listing counts first.
+        return StagedBucket(segment, memory.changed(left, (), now))
 
     def index(self) -> list[SkuIndex]:
         """Return the index from SKU to item, by bucket."""

@@ -4,7 +4,10 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -13,9 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from recommender.catalog.delimited import Line, Record, records
 from recommender.interactions.columns import Column, InteractionError, RowError
 
 BATCH_ROWS: Final = 65_536
+HEAD_LINES: Final = 1000
+"""Lines of a JSON Lines file whose keys are its columns."""
+
 OnRowError = Callable[[RowError], None]
 
 
@@ -40,15 +47,35 @@ def open_batches(
             parquet = pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
             raise InteractionError(f"{path}: not a readable Parquet file: {error}") from error
-        return list(parquet.schema_arrow.names), lambda wanted: _parquet_batches(parquet, wanted)
+        return list(parquet.schema_arrow.names), lambda wanted: _whole(
+            path, _parquet_batches(parquet, wanted)
+        )
     if kind in {".csv", ".tsv", ".txt"}:
-        header, delimiter = _csv_header(path)
-        return header, lambda _wanted: _csv_batches(path, header, delimiter, on_error)
+        with _readable(path):
+            header, delimiter = _csv_header(path)
+        return header, lambda _wanted: _whole(path, _csv_batches(path, header, delimiter, on_error))
     if kind in {".jsonl", ".ndjson", ".json"}:
-        return _json_columns(path), lambda wanted: _json_batches(path, wanted, on_error)
+        with _readable(path):
+            columns = _json_columns(path)
+        return columns, lambda wanted: _whole(path, _json_batches(path, wanted, on_error))
     raise InteractionError(
         f"{path}: expected .parquet, .csv, .tsv, .txt, .jsonl or .ndjson (or .gz of the last five)"
     )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of a damaged file that it is damaged."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise InteractionError(f"{path}: damaged or cut off ({error}): export it again") from error
+
+
+def _whole(path: Path, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the batches of a file that may turn out to be damaged."""
+    with _readable(path):
+        yield from batches
 
 
 def _parquet_batches(parquet: Any, wanted: list[str]) -> Iterator[Batch]:
@@ -85,48 +112,49 @@ def _csv_batches(path: Path, header: list[str], delimiter: str, on_error: OnRowE
     size = max(path.stat().st_size, 1)
     raw, text = _open_text(path)
     with raw, text:
-        reader = csv.reader(text, delimiter=delimiter)
-        next(reader, None)
         lines: list[int] = []
         rows: list[list[str]] = []
-        while True:
-            try:
-                row = next(reader, None)
-            except csv.Error as error:
-                on_error(RowError(reader.line_num, "row", f"not readable as CSV: {error}"))
+
+        def batch() -> Batch:
+            arrays: list[Column] = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+            columns = dict(zip(header, arrays, strict=True))
+            return Batch(np.array(lines, dtype=np.int64), columns, min(raw.tell() / size, 1.0))
+
+        numbered = map(Line._make, enumerate(text, start=1))
+        next(numbered, None)
+        for record in records(numbered, delimiter, len(header)):
+            if not isinstance(record, Record):
+                if record.rejected:
+                    on_error(RowError(record.line, "row", record.detail))
                 continue
-            if row is not None and not row:
+            if len(record.cells) != len(header):
+                detail = f"{len(record.cells)} fields where the header has {len(header)}"
+                on_error(RowError(record.line, "row", detail))
                 continue
-            if row is not None and len(row) != len(header):
-                on_error(
-                    RowError(reader.line_num, "row", f"{len(row)} fields where the header has {len(header)}")
-                )
-                continue
-            if row is not None:
-                rows.append(row)
-                lines.append(reader.line_num)
-            if rows and (row is None or len(rows) == BATCH_ROWS):
-                arrays: list[Column] = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-                columns = dict(zip(header, arrays, strict=True))
-                yield Batch(np.array(lines, dtype=np.int64), columns, min(raw.tell() / size, 1.0))
+            rows.append(record.cells)
+            lines.append(record.line)
+            if len(rows) == BATCH_ROWS:
+                yield batch()
                 lines, rows = [], []
-            if row is None:
-                return
+        if rows:
+            yield batch()
 
 
 def _json_columns(path: Path) -> list[str]:
-    """Return the keys of the first object of a JSON Lines file."""
+    """Return the keys of the first objects of a JSON Lines file; a field may be missing from many of them."""
     raw, text = _open_text(path)
+    keys: dict[str, None] = {}
     with raw, text:
-        for line in text:
-            if line.strip():
-                try:
-                    first = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(first, dict):
-                    return list(first)
-    raise InteractionError(f"{path}: no line is a JSON object")
+        for line in islice(text, HEAD_LINES):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(row, dict):
+                keys.update(dict.fromkeys(row))
+    if not keys:
+        raise InteractionError(f"{path}: none of the first {HEAD_LINES:,} lines is a JSON object")
+    return list(keys)
 
 
 def _json_batches(path: Path, wanted: list[str], on_error: OnRowError) -> Iterator[Batch]:
@@ -148,7 +176,7 @@ def _json_batches(path: Path, wanted: list[str], on_error: OnRowError) -> Iterat
             try:
                 found = json.loads(line)
                 rows.append([_json_text(found.get(key)) for key in wanted])
-            except (ValueError, AttributeError, TypeError) as error:
+            except (ValueError, AttributeError, TypeError, RecursionError) as error:
                 on_error(RowError(number, "row", f"not a flat JSON object: {error}"))
                 continue
             lines.append(number)
@@ -161,6 +189,8 @@ def _json_batches(path: Path, wanted: list[str], on_error: OnRowError) -> Iterat
 
 def _json_text(value: object) -> str | None:
     """Return a JSON scalar as text."""
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text; refused here, it costs its own row alone
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, dict | list):

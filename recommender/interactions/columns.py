@@ -16,6 +16,9 @@ NUMBERS: Final = ("price", "discount", "quantity")
 FIELDS: Final = (*REQUIRED, *TEXTS, *NUMBERS)
 """The fields of an event that training reads; a mapping may fill others too."""
 
+LARGEST_WHOLE: Final = 2.0**53
+"""Floats below it hold whole numbers exactly."""
+
 Column: TypeAlias = Any
 """A pyarrow array; it is generic in the type hints of new releases only, and never when running."""
 
@@ -82,10 +85,17 @@ class ColumnMapping:
 def texts_of(column: Column) -> Column:
     """Return a column as trimmed text, null where empty; whole floats (pandas' way of nulls) lose their ``.0``."""
     if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         whole = pc.round(column)
-        if pc.all(pc.equal(whole, column), min_count=0).as_py():
-            column = pc.cast(whole, pa.int64(), safe=False)
-    text: Column = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+        exact = pc.and_(pc.equal(whole, column), pc.less(pc.abs(column), LARGEST_WHOLE))
+        if pc.all(exact, min_count=0).as_py():
+            column = pc.cast(whole, pa.int64())
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        column = pa.array(
+            [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()],
+            pa.string(),
+        )
+    text: Column = pc.utf8_trim_whitespace(_cast(column, pa.string()))
     return pc.if_else(pc.equal(text, pa.scalar("")), pa.scalar(None, pa.string()), text)
 
 
@@ -110,13 +120,23 @@ def seconds_of(column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     their size), and ISO 8601 text; a time without zone is UTC.
     """
     if pa.types.is_temporal(column.type):
-        values = _floats(pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())) / 1e6
+        values = _floats(_cast(_cast(column, pa.timestamp("us"), safe=False), pa.int64())) / 1e6
         return values, ~np.isfinite(values)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         values = _to_seconds(_floats(column))
         return values, ~np.isfinite(values)
     values, bad = _each_distinct(texts_of(column), _parse_time)
     return values, bad | ~np.isfinite(values)
+
+
+def _cast(column: Column, to: Column, *, safe: bool = True) -> Column:
+    """Convert a column, or say that its type (a list, a struct, a time of day) holds no such values."""
+    try:
+        return pc.cast(column, to, safe=safe)
+    except pa.ArrowNotImplementedError as error:
+        raise InteractionError(
+            f"a column of {column.type} cannot be read as {to}: map another one"
+        ) from error
 
 
 def _floats(column: Column) -> NDArray[np.float64]:

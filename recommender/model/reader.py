@@ -33,7 +33,7 @@ def load_model(path: Path, *, verify: bool = True) -> Model:
         return _model(manifest, arrays)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ModelError(f"{path}: not a usable model: {type(error).__name__}: {error}") from error
 
 
@@ -43,7 +43,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError("there is no manifest.json; not a model, or one that was never finished") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"manifest.json is damaged: {error}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
         raise ModelError("manifest.json is damaged: it has no format number")

@@ -81,17 +81,21 @@ def publish(models_dir: Path, version: str) -> None:
     """Make ``version`` the current one, atomically: readers see the old pointer or the new one, never half.
 
     Raises:
-        ModelError: there is no such complete version.
+        ModelError: there is no such complete version, or the pointer cannot be written; then the old one stays.
     """
     if version not in versions(models_dir):
         raise ModelError(f"{models_dir}: no model version {version!r} to publish")
     temporary = models_dir / f".{CURRENT}.{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as pointer:
-        pointer.write(version + "\n")
-        pointer.flush()
-        os.fsync(pointer.fileno())
-    temporary.replace(models_dir / CURRENT)
-    fsync_directory(models_dir)
+    try:
+        with temporary.open("w", encoding="utf-8") as pointer:
+            pointer.write(version + "\n")
+            pointer.flush()
+            os.fsync(pointer.fileno())
+        temporary.replace(models_dir / CURRENT)
+        fsync_directory(models_dir)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ModelError(f"{models_dir}: version {version} could not be published: {error}") from error
 
 
 def roll_back(models_dir: Path) -> str:
@@ -146,16 +150,20 @@ def reserved_version(models_dir: Path, created_at: float) -> Iterator[tuple[str,
             partial.mkdir()
         except FileExistsError:
             continue
-        break
+        if not (models_dir / version).exists():
+            break
+        partial.rmdir()  # another training finished this version just now
     else:
         raise ModelError(f"{models_dir}: 1000 trainings started in the second {second}")
     lock = os.open(partial / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield version, partial
+    except BaseException:  # once it was renamed, its name may be another training's
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     finally:
         os.close(lock)
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def fsync_directory(path: Path) -> None:

@@ -128,11 +128,11 @@ class SizeCalibration:
         Raises:
             ValueError: the mapping is of another format; the message says what to do.
         """
-        kinds = plain.get("kinds")
+        kinds = plain.get("kinds") if isinstance(plain, Mapping) else None
         if (
-            plain.get("format") != _FORMAT
+            not isinstance(kinds, Mapping)
+            or plain.get("format") != _FORMAT
             or plain.get("features") != list(FEATURES)
-            or not isinstance(kinds, Mapping)
         ):
             raise ValueError("the model's size calibration is of another format: run `kabin train`")
         try:

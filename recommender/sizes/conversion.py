@@ -4,14 +4,17 @@ Every table here leads to a body measurement, and two sizes convert if their bod
 table exists for the department, scale and size type, :func:`convert` abstains. What the tables rest on:
 
 * **Women's clothing**, bust girth (the primary dimension of EN 13402-2): Italian sizes are half the bust
-  girth in cm, French sizes half of it less 4, German sizes (on which retail's "EU" sizes go) half of it
-  less 6, in steps of 4 cm. BS 3666 puts UK 12 at 86 to 90 cm and UK 14 at 90 to 94 cm. ASTM D5585-95 puts
-  US misses 8 at 35 in (88.9 cm); retail numbers US sizes as UK less 4. Australia numbers as the UK does
-  (AS 1344). JIS L 4005: 9 is 83 cm in steps of 3 cm, so some Japanese sizes lie between two Western ones.
+  girth in cm, French sizes half of it less 4, German sizes half of it less 6, in steps of 4 cm. Charts that
+  name one "EU" size disagree: UK 12 is EU 38 where they follow Germany, as this table does, EU 40 where they
+  follow France. BS 3666 puts UK 12 at 86 to 90 cm and UK 14 at 90 to 94 cm. ASTM D5585-95 puts US misses 8
+  at 35 in (88.9 cm); retail numbers US sizes as UK less 4. Australia numbers as the UK does (AS 1344). JIS L
+  4005: 9 is 83 cm in steps of 3 cm, so some Japanese sizes lie between two Western ones.
   Only up to DE 44 (bust 100 cm): above, steps differ from country to country.
 * **Men's jackets and suits**, chest girth: German, Italian and EU sizes are half the chest in cm (EN
-  13402-3), UK and US sizes are the chest in inches. **Men's trousers**: German, Italian and EU sizes are
-  half the chest of the suit (drop 7: waist = chest − 14 cm), UK and US sizes are the waist in inches.
+  13402-3), UK and US sizes are the chest in inches, which retail takes for the European size less
+  10 (34 = 44 to 46 = 56, as in Lord & Taylor's chart of tailoring); turned into cm, a US 42 would come out as 54,
+  one size too large. **Men's trousers**: German, Italian and EU sizes are half the chest of the suit (drop 7:
+  waist = chest − 14 cm), UK and US sizes are the waist in inches.
 * **Shoes**, foot length (ISO/TS 19407, Mondopoint of ISO 9407): EU = 1.5 · cm + 2 (Paris points of
   ⅔ cm, the last two points longer than the foot), UK adults = 3 · inches − 23 (barleycorns of ⅓ inch), US men's = UK
   + 1, US women's = UK + 2, Japan = cm. Children: UK child = 3 · inches − 10 (13½ is followed by 1, the adult line), US = UK + 1.
@@ -101,18 +104,18 @@ _CHEST: Final = Table(
         Scale.CLOTHING_DE: lambda size: 2 * size,
         Scale.CLOTHING_EU: lambda size: 2 * size,
         Scale.CLOTHING_IT: lambda size: 2 * size,
-        Scale.CLOTHING_UK: lambda size: 2.54 * size,
-        Scale.CLOTHING_US: lambda size: 2.54 * size,
+        Scale.CLOTHING_UK: lambda size: 2 * (size + 10),
+        Scale.CLOTHING_US: lambda size: 2 * (size + 10),
     },
     bounds={
-        Scale.CLOTHING_DE: (44, 58),
-        Scale.CLOTHING_EU: (44, 58),
-        Scale.CLOTHING_IT: (44, 58),
+        Scale.CLOTHING_DE: (44, 56),
+        Scale.CLOTHING_EU: (44, 56),
+        Scale.CLOTHING_IT: (44, 56),
         Scale.CLOTHING_UK: (34, 46),
         Scale.CLOTHING_US: (34, 46),
     },
     steps=dict.fromkeys(range(Scale.CLOTHING_US, Scale.CLOTHING_AU + 1), 4),
-    tolerance_cm=1.7,
+    tolerance_cm=1.0,
 )
 
 _MEN_WAIST: Final = Table(

@@ -3,7 +3,7 @@
 Understood: numbers (``"10"``, ``"00"``, ``"38/40"``), letters (``"XS"``, ``"2XL"`` = ``"XXL"``, ``"S/M"``, ``"1X"``), waist and
 inseam (``"W32 L34"``, ``"32x34"``), shoes (``"8.5"``, ``"8 ½"``, ``"EU 38 2/3"``, ``"10 wide"``, ``"13C"``), bras (``"34DD"``, ``"C75"``),
 heights and ages of children (``"110/116"``, ``"12M"``, ``"4-5 years"``) and one size. A label may carry its own
-system (``"US 8"``) or cut (``"12 Petite"``, ``"14W"``); one that contradicts the feed's field is not
+system (``"US 8"``, of several as in ``"US 10 / EU 42"`` the feed's) or cut (``"12 Petite"``, ``"14W"``); one that contradicts the feed's field is not
 understood, and what is not understood is ``None``: Kabin then abstains for that SKU rather than guess.
 """
 
@@ -58,9 +58,12 @@ _CUTS: Final = {
 }
 _NUMBER: Final = r"\d{1,3}(?:\.\d)?"
 _PAIR: Final = re.compile(rf"({_NUMBER})\s*(?:/|-|–)\s*({_NUMBER})")
+_SYSTEMS: Final = "US|UK|EU|EUR|FR|IT|DE|JP|AU|BR|CN|MEX"
 _SYSTEM: Final = re.compile(
-    r"^(US|UK|EU|EUR|FR|IT|DE|JP|AU|BR|CN|MEX)\b[\s:.-]*|[\s:.-]*\b(US|UK|EU|EUR|FR|IT|DE|JP|AU|BR|CN|MEX)$"
+    rf"^({_SYSTEMS})(?:\b|(?=\d))[\s:.-]*|[\s:.-]*(?:\b|(?<=\d))({_SYSTEMS})$|\s*\(({_SYSTEMS})\)$"
 )
+_SEVERAL: Final = re.compile(r"\s*[/|,;]\s*")
+"""What stands between the sizes of a label that names several systems."""
 _PLUS: Final = re.compile(r"([0-6])X|(\d{2})W")
 _CUT_BEHIND: Final = re.compile(r"(.+?)[\s-]*(PETITE|TALL|LONG|PLUS|MATERNITY|REGULAR|REG|(?<=[\dSML])[PTR])")
 _CUT_BEFORE: Final = re.compile(r"(PETITE|TALL|LONG|PLUS|MATERNITY|REGULAR)[\s-]+(.+)")
@@ -86,15 +89,15 @@ def parse_size(
         size_system: the feed's ``size_system``; a system written in the label must agree with it.
         size_type: the feed's ``size_type``.
     """
-    text = " ".join(label.upper().replace("’", "'").replace(",", ".").split())
     system, cut = system_index(size_system), size_type_of(size_type)
+    text = _of_system(" ".join(label.upper().replace("’", "'").split()), system).replace(",", ".")
     if system is None or cut is None or not text:
         return None
     if text in _ONE_SIZE:
         return Size(int(Scale.ONE_SIZE), 0, 0)
     stated = _SYSTEM.search(text)
     if stated and len(stated[0]) < len(text):
-        own = system_index(stated[1] or stated[2]) or 0
+        own = system_index(stated[1] or stated[2] or stated[3]) or 0
         if system not in {0, own}:
             return None
         system, text = own, (text[: stated.start()] + text[stated.end() :]).strip()
@@ -102,6 +105,20 @@ def parse_size(
     if size is None or size.value > _GREATEST_VALUE or size.second > _GREATEST_SECOND:
         return None
     return size._replace(scale=int(size.scale))
+
+
+def _of_system(text: str, system: int | None) -> str:
+    """Return the part of ``"US 10 / EU 42"`` that is of a system (the first if none is wanted), other labels whole."""
+    parts = _SEVERAL.split(text)
+    stated = [_SYSTEM.search(part) for part in parts]
+    named = {
+        system_index(mark[1] or mark[2] or mark[3]): part
+        for part, mark in zip(parts, stated, strict=True)
+        if mark
+    }
+    if len(parts) < 2 or len(named) < len(parts):
+        return text
+    return named.get(system, text) if system else parts[0]
 
 
 def format_size(size: Size) -> str:
@@ -144,7 +161,7 @@ def _size(text: str, system: int, cut: SizeType, where: Department) -> Size | No
     plain = _plain(text, system, where)
     if plain is not None:
         return plain._replace(scale=with_size_type(plain.scale, cut))
-    own_cut, rest = _cut_in(text)
+    own_cut, rest = _cut_in(text, where)
     if own_cut is None or cut not in {SizeType.REGULAR, own_cut}:
         return None
     plain = _plain(rest, system, where)
@@ -155,9 +172,11 @@ def _plain(text: str, system: int, where: Department) -> Size | None:
     return parse_letters(text, system) or parse_waist(text, system, where) or _numeric(text, system)
 
 
-def _cut_in(text: str) -> tuple[SizeType | None, str]:
-    """Split a cut off a label: ``"12 PETITE"``, ``"TALL M"``, ``"14W"`` and ``"2X"`` (plus)."""
+def _cut_in(text: str, where: Department) -> tuple[SizeType | None, str]:
+    """Split a cut off a label: ``"12 PETITE"``, ``"TALL M"``, adults' ``"14W"`` and ``"2X"`` (plus)."""
     plus = _PLUS.fullmatch(text)
+    if plus and where.age_group is not AgeGroup.ADULT:
+        return None, text  # a girl's 6X lies between 6 and 7
     if plus:
         letters = "L" if plus[1] == "0" else f"{plus[1]}XL"
         return SizeType.PLUS, plus[2] or letters

@@ -18,6 +18,9 @@ _WORDS: Final = {
     "MED": "M",
     "LARGE": "L",
 }
+_BETWEEN: Final = re.compile(r"/|(?<!X)-|-(?!SMALL|LARGE)")
+_WORD_SIZE: Final = re.compile(r"(?<=X)[ -]?(SMALL|LARGE)")
+"""The word in ``"XX-LARGE"`` and ``"2X LARGE"``."""
 _ALPHA: Final = re.compile(r"(?:(\d{1,2})X|(X*))(S|L)|(M)")
 
 
@@ -25,7 +28,7 @@ def parse_letters(text: str, system: int) -> Size | None:
     """Return the size of ``"M"``, ``"2XL"``, ``"S/M"`` …, ``None`` for anything else; ``system`` as in ``system_index``."""
     scale = Scale.ALPHA_ASIA if system and SIZE_SYSTEMS[system - 1] in {"JP", "CN"} else Scale.ALPHA
     text = _WORDS.get(text, text)
-    parts = [_letter(_WORDS.get(part.strip(), part.strip())) for part in re.split(r"[/-]", text)]
+    parts = [_letter(_WORDS.get(part.strip(), part.strip())) for part in _BETWEEN.split(text)]
     known = [part for part in parts if part is not None]
     if len(known) != len(parts) or len(parts) > 2:
         return None
@@ -35,7 +38,7 @@ def parse_letters(text: str, system: int) -> Size | None:
 
 
 def _letter(text: str) -> int | None:
-    match = _ALPHA.fullmatch(text)
+    match = _ALPHA.fullmatch(_WORD_SIZE.sub(_abbreviated, text))
     if match is None:
         return None
     if match[4]:
@@ -43,6 +46,10 @@ def _letter(text: str) -> int | None:
     count = int(match[1]) if match[1] else len(match[2])
     sign = -1 if match[3] == "S" else 1
     return 20 + sign * 2 * (count + 1) if count <= 8 else None
+
+
+def _abbreviated(word: re.Match[str]) -> str:
+    return word[1][0]
 
 
 def format_letters(size: Size) -> str:

@@ -8,17 +8,18 @@ from recommender.sizes.scales import SIZE_SYSTEMS, Scale
 from recommender.sizes.size import Size
 
 _WAIST: Final = re.compile(r"W\s*(\d{2})(?:\s*[/x×\- ]?\s*L\s*(\d{2}))?", re.IGNORECASE)
+_WAIST_BEHIND: Final = re.compile(r"(\d{2})\s*W\s*[/x×\-]?\s*(\d{2})\s*L", re.IGNORECASE)
 _WAIST_PAIR: Final = re.compile(r"(\d{2})\s*(/|x|×|-|L|R)\s*(\d{2})", re.IGNORECASE)
 
 
 def parse_waist(text: str, system: int, where: Department) -> Size | None:
-    """Return the size of ``"W32/L34"``, ``"32x34"``, ``"32/34"``, ``"W32"`` in department bottoms; 0 is no inseam.
+    """Return the size of ``"W32/L34"``, ``"32x34"``, ``"32/34"``, ``"32W x 34L"``, ``"W32"`` in department bottoms; 0 is no inseam.
 
     In a continental women's size system ``"36/38"`` is a double size, not a waist and an inseam.
     """
     if where.family is not Family.BOTTOMS:
         return None
-    match = _WAIST.fullmatch(text)
+    match = _WAIST.fullmatch(text) or _WAIST_BEHIND.fullmatch(text)
     if match:
         waist, inseam = int(match[1]), int(match[2] or 0)
     else:

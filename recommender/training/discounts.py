@@ -24,6 +24,9 @@ KINDS: Final[Mapping[InteractionKind, AffinityKind]] = {
 LEAST_ACTS: Final = 100
 """Acts on discounted items, and on others, that it takes to fit anything."""
 
+MOST_DAYS: Final = 3653
+"""Days whose share is published, ten years: one order of the year 1 must not make a model of 740,000 days."""
+
 
 def learn_affinity(
     interactions: Interactions, catalog: ItemCatalog | None, defaults: AffinityParameters
@@ -52,6 +55,8 @@ def learn_affinity(
     days = _days(acts)
     discounted = acts.discounted == 1
     first_day, shares = daily_shares(days[views], discounted[views])
+    too_many = max(len(shares) - MOST_DAYS, 0)
+    first_day, shares = first_day + too_many, shares[too_many:]
     with_shares = replace(defaults, first_day=first_day, mu_by_day=shares, default_mu=shares[-1])
     weights = np.zeros(max(InteractionKind) + 1)
     for kind, act in KINDS.items():

@@ -54,6 +54,7 @@ _BUCKETS_AT_ONCE: Final = 16
 """Buckets read or written in one command: 1 MB of a million SKUs, so that other commands wait 1 ms at most."""
 _OLD_GENERATION_MS: Final = 60_000
 _UPLOAD_MS: Final = 3_600_000
+"""How long what a writer uploaded stays if it dies before the switch."""
 
 
 class CatalogShrinks(Exception):  # noqa: N818 - what happened, like StoreUnavailable
@@ -148,6 +149,7 @@ class RedisCatalogStore:
         self._turns = WriterTurns(client, self._keys, patience_seconds=patience_seconds)
         self._commit_script = Script("catalog_commit")
         self._replace_script = Script("catalog_replace")
+        self._upload_script = Script("catalog_upload")
 
     def _reader(self, feed: BinaryIO, name: str, *, partial: bool) -> FeedReader:
         return FeedReader(
@@ -202,8 +204,8 @@ class RedisCatalogStore:
             built = await asyncio.to_thread(build, staging, some, old, memory, now)
             items += built.items
             old_sku_keys += built.old_sku_keys
-            await self._write(self._keys.items(generation), built.segments, expires_ms=_UPLOAD_MS)
-            await self._write(self._keys.memory, built.memory)
+            await self._upload(self._keys.items(generation), built.segments)
+            await self._remember(built.memory)
         return items, old_sku_keys
 
     async def _upload_index(self, staging: Staging, generation: str) -> None:
@@ -211,16 +213,19 @@ class RedisCatalogStore:
         for start in range(0, BUCKETS, _BUCKETS_AT_ONCE):
             some = {bucket: encoded[bucket] for bucket in range(start, start + _BUCKETS_AT_ONCE)}
             some = {bucket: data for bucket, data in some.items() if data}
-            await self._write(self._keys.index(generation), some, expires_ms=_UPLOAD_MS)
+            await self._upload(self._keys.index(generation), some)
 
-    async def _write(self, key: str, buckets: dict[int, bytes], *, expires_ms: int | None = None) -> None:
-        if not buckets:
-            return
-        arguments: list[bytes | int] = [part for bucket in buckets.items() for part in bucket]
-        with unavailable_on_error():
-            await self._client.execute_command("HSET", key, *arguments)
-            if expires_ms is not None:
-                await self._client.execute_command("PEXPIRE", key, expires_ms)
+    async def _upload(self, key: str, buckets: dict[int, bytes]) -> None:
+        if buckets:
+            arguments: list[bytes | int] = [part for bucket in buckets.items() for part in bucket]
+            with unavailable_on_error():
+                await self._upload_script.run(self._client, [key], [_UPLOAD_MS, *arguments])
+
+    async def _remember(self, memory: dict[int, bytes]) -> None:
+        if memory:
+            arguments: list[bytes | int] = [part for bucket in memory.items() for part in bucket]
+            with unavailable_on_error():
+                await self._client.execute_command("HSET", self._keys.memory, *arguments)
 
     async def _switch(self, token: str, before: str | None, generation: str, items: int, skus: int) -> int:
         old = before or "none"

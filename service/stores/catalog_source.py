@@ -45,7 +45,7 @@ class CatalogSource(Protocol):
     def segments(self, generation: str) -> AsyncIterator[list[bytes]]:
         """Yield a generation's encoded tables, some at a time; they may contain later steps.
 
-        Nothing is yielded if the generation is gone.
+        Nothing is yielded if the generation is gone; one that goes while it is read is a TableError.
         """
         ...
 
@@ -95,3 +95,6 @@ class RedisCatalogSource:
                     "HMGET", key, *buckets[start : start + _BUCKETS_AT_ONCE]
                 )
             yield [data for data in stored if data is not None]
+        with unavailable_on_error():
+            if buckets and not await self._client.execute_command("EXISTS", key):
+                raise TableError("the catalog was replaced while it was read")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.feed import FeedError
 from recommender.catalog.item import Item
+from recommender.catalog.table import TableError
 from recommender.departments import DepartmentTable
 from service.replica import CatalogReplica
 from service.stores.catalog import LOG_LENGTH, CatalogShrinks, RedisCatalogStore
@@ -155,6 +156,52 @@ async def test_items_keep_the_moment_they_were_first_seen(
     await store.patch(feed_of(line("9-38", "9", first_seen=str(NOW - DAY))))
     catalog = await loaded(source)
     assert [found(catalog, item).first_seen - NOW for item in ("0", "1", "3", "9")] == [0, 0, DAY, -DAY]
+
+
+async def test_a_feed_that_never_became_the_catalog_leaves_no_trace(
+    store: RedisCatalogStore,
+    client: Client,
+    keyspace: Keyspace,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A writer that dies before the switch has changed neither the catalog nor when its items were first seen."""
+    await store.replace(shop(4))
+    await store.replace(shop(3), force=True)
+    clock.now = NOW + DAY
+
+    async def killed(*_arguments: object) -> int:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_switch", killed)
+        with pytest.raises(ConnectionError):
+            await store.replace(shop(4))
+    keys = CatalogKeys(keyspace)
+    lasting = {keys.meta, keys.changes, keys.memory}
+    generation = bytes(await client.execute_command("HGET", keys.meta, "generation")).decode()
+    lasting |= {keys.items(generation), keys.index(generation)}
+    found_keys = {key async for key in client.scan_iter(match=f"{keyspace.prefix}:*")}
+    assert {bytes(key).decode() for key in found_keys if await client.pttl(key) < 0} <= lasting
+    change = await store.replace(shop(4))
+    assert change.items == 4
+    catalog = await loaded(RedisCatalogSource(client, keyspace))
+    assert [found(catalog, item).first_seen - NOW for item in ("0", "3")] == [0, 0]
+
+
+async def test_a_generation_that_expires_while_it_is_read_is_not_half_a_catalog(
+    store: RedisCatalogStore, source: RedisCatalogSource, client: Client, keyspace: Keyspace
+) -> None:
+    """A reader slower than the old generation lives is told so, and keeps what it had."""
+    await store.replace(shop(200))
+    generation = (await source.state()).generation
+    assert generation is not None
+    segments = source.segments(generation)
+    assert await anext(segments)
+    await client.delete(CatalogKeys(keyspace).items(generation))
+    with pytest.raises(TableError, match="replaced while it was read"):
+        async for _ in segments:
+            pass
 
 
 async def test_a_patch_changes_what_it_names(store: RedisCatalogStore, source: RedisCatalogSource) -> None:

@@ -265,7 +265,7 @@ def test_a_negative_price_is_refused(tmp_path: Path) -> None:
         ("empty.csv", "", "empty"),
         ("header.csv", "visitor_id,item_id,timestamp,event\n", "no rows"),
         ("odd.xlsx", "x", "expected .parquet"),
-        ("none.jsonl", "[]\nnull\n", "no line is a JSON object"),
+        ("none.jsonl", "[]\nnull\n", "lines is a JSON object"),
         ("broken.parquet", "PAR0", "not a readable Parquet file"),
         ("other.csv", "a,b\n1,2\n", "nothing says which column is visitor_id"),
     ],
@@ -401,3 +401,82 @@ def test_a_constant_timestamp_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(InteractionError, match="no order in time"):
         interactions_of_file(path, mapping)
+
+
+def test_a_field_that_the_first_object_lacks_is_a_column_all_the_same(tmp_path: Path) -> None:
+    """JSON Lines leave out what is empty, and the first event of a log may well be a view without an order."""
+    lines = tmp_path / "events.jsonl"
+    lines.write_text(
+        '{"visitor_id": 1, "item_id": "a", "timestamp": 1763726400, "event": "view_item"}\n'
+        '{"visitor_id": 1, "item_id": "a", "timestamp": 1763726401, "event": "purchase", "transaction_id": "t"}\n'
+        '{"visitor_id": 1, "item_id": "a", "timestamp": 1763726402, "event": "purchase", "transaction_id": "t"}\n'
+    )
+    table, _ = interactions_of_file(lines)
+    assert rows_of(table) == [("1", "a", NOON, 1), ("1", "a", NOON + 1, 5)]
+
+
+@pytest.mark.parametrize("name", ["events.csv.gz", "events.jsonl.gz"])
+@pytest.mark.parametrize("cut", ["no gzip at all", "cut off"])
+def test_a_damaged_compressed_file_is_a_clear_error(tmp_path: Path, name: str, cut: str) -> None:
+    """A transfer that broke off says so, and does not end in a traceback."""
+    path = tmp_path / name
+    row = {"visitor_id": "1", "item_id": "a", "timestamp": "1763726400", "event": "view_item"}
+    lines = [",".join(row), ",".join(row.values())] if "csv" in name else [json.dumps(row)]
+    packed = gzip.compress("\n".join([*lines, *[lines[-1]] * 50_000]).encode())
+    path.write_bytes(b"not packed" if cut == "no gzip at all" else packed[:-20])
+    with pytest.raises(InteractionError, match="damaged or cut off"):
+        interactions_of_file(path)
+
+
+def test_a_parquet_file_damaged_inside_is_a_clear_error(tmp_path: Path) -> None:
+    """The footer of such a file reads well; its pages do not."""
+    path = tmp_path / "events.parquet"
+    many = 20_000
+    columns = {
+        "visitor_id": [str(n * 7919 % 9973) for n in range(many)],
+        "item_id": ["a"] * many,
+        "timestamp": [NOON] * many,
+    }
+    pq.write_table(pa.table({**columns, "event": ["view_item"] * many}), path)
+    damaged = bytearray(path.read_bytes())
+    damaged[200:2000] = b"\xff" * 1800
+    path.write_bytes(damaged)
+    with pytest.raises(InteractionError, match="damaged or cut off"):
+        interactions_of_file(path)
+
+
+@pytest.mark.parametrize("odd", ["[" * 100_000, '{"visitor_id": "\\ud800", "item_id": "a"}'])
+def test_an_odd_line_of_json_costs_itself_alone(tmp_path: Path, odd: str) -> None:
+    """Endless nesting and half a surrogate pair are bad rows like any other."""
+    path = tmp_path / "events.jsonl"
+    good = '{"visitor_id": 1, "item_id": "a", "timestamp": 1763726400, "event": "view_item"}'
+    path.write_text(f"{good}\n{odd}\n{good}\n")
+    table, summary = interactions_of_file(path)
+    assert (len(table), summary.refused) == (2, 1)
+
+
+def test_a_number_that_is_none_is_no_identifier(tmp_path: Path) -> None:
+    """NaN is how pandas writes an empty cell of a column of numbers: no visitor is called so."""
+    path = tmp_path / "events.parquet"
+    columns = {"visitor_id": pa.array([7.0, float("nan")]), "item_id": ["a", "b"], "timestamp": [NOON, NOON]}
+    pq.write_table(pa.table({**columns, "event": ["view_item"] * 2}), path)
+    table, summary = interactions_of_file(path)
+    assert (table.visitor_ids, summary.refused) == (["7"], 1)
+
+
+def test_a_column_of_lists_is_refused_by_its_type(tmp_path: Path) -> None:
+    """What cannot be read as text is named, so that another column can be mapped."""
+    path = tmp_path / "events.parquet"
+    columns = {"visitor_id": ["1"], "item_id": [["a"]], "timestamp": [NOON], "event": ["view_item"]}
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(InteractionError, match="list<"):
+        interactions_of_file(path)
+
+
+def test_a_quote_never_closed_costs_no_other_row(tmp_path: Path) -> None:
+    """Rows after a stray quote are read, not swallowed as part of one value."""
+    path = tmp_path / "events.csv"
+    rows = "".join(f"{n},a,1763726400,view_item\n" for n in range(50))
+    path.write_text(f'visitor_id,item_id,timestamp,event\n"x,a,1763726400,view_item\n{rows}')
+    table, summary = interactions_of_file(path)
+    assert (len(table), summary.refused) == (51, 0)

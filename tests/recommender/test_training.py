@@ -278,3 +278,12 @@ def test_sizes_of_unknown_items_and_unreadable_labels_are_left_out(tmp_path: Pat
     result, _ = trained(tmp_path, interactions_of_events(events, catalog), catalog=catalog)
     assert result.metrics["sizes"]["outcomes"] == 1
     assert any("Sizes keep the documented prior" in note for note in result.notes)
+
+
+def test_an_event_of_the_year_one_does_not_swell_the_model(tmp_path: Path) -> None:
+    """The least date of a database stands in some histories; daily shares are kept for ten years at most."""
+    year_one = -62_135_596_800.0
+    odd = [view("v0", "a", year_one, 5.0), view("v0", "b", NOON, 5.0), view("v1", "b", NOON, 0.0)]
+    _, model = trained(tmp_path, interactions_of_events(odd))
+    assert len(model.affinity.mu_by_day) == 3653
+    assert model.affinity.first_day + 3652 == NOON // 86_400

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from recommender.model import ModelError
 from service.metrics import Metrics
-from service.model_watch import ModelWatch
+from service.model_watch import RETRY_LOOKS, ModelWatch
 
 
 @dataclass
@@ -81,6 +81,19 @@ def test_a_damaged_model_leaves_the_last_good_one_in_place_and_says_why() -> Non
     asyncio.run(watch.check())
     assert watch.current == Trained("3")
     assert watch.problem is None
+
+
+def test_a_model_that_could_not_be_loaded_is_tried_again_later() -> None:
+    """A disk that failed for a while keeps nobody from the new model for good."""
+    folder = Folder()
+    watch = watch_of(folder)
+    folder.pointer, folder.broken = "1", {"1"}
+    for _ in range(RETRY_LOOKS):
+        asyncio.run(watch.check())
+    assert folder.loads == ["1"]
+    folder.broken = set()
+    asyncio.run(watch.check())
+    assert (watch.current, watch.problem) == (Trained("1"), None)
 
 
 def test_going_back_to_the_model_before_clears_the_problem() -> None:

@@ -38,6 +38,14 @@ def test_reads_delimited_feeds_of_any_common_make(encoding: str, delimiter: str)
     ]
 
 
+def test_a_line_of_utf_16_ends_where_a_line_of_utf_8_does() -> None:
+    """Line separators inside a title, as texts pasted from a word processor have, do not cut a row in two."""
+    text = HEADER + GOOD.replace("Dress", "Dress\u2028red\x0c")
+    assert [row.title for row in rows_in(read(text.encode("utf-16")))] == [
+        row.title for row in rows_in(read(text.encode()))
+    ]
+
+
 def test_reads_json_lines_and_compressed_files() -> None:
     """JSON Lines is told by its first character, compression by the suffix."""
     feed = json.dumps(line()).encode() + b"\n\n" + json.dumps(line("a-40", size="40")).encode()

@@ -26,6 +26,7 @@ from recommender.model import (
     write_model,
 )
 from recommender.model.model import ItemIndex
+from recommender.model.versions import reserved_version
 from recommender.model.writer import checksum_of
 from recommender.recommendations.neighbours import Neighbours
 
@@ -329,3 +330,27 @@ def test_a_mapped_model_outlives_its_directory(written: Path) -> None:
     shutil.rmtree(written)
     assert model.neighbours["blend"].items[0].tolist() == [1, 2]
     assert model.row_of("c") == 2
+
+
+def test_a_manifest_nested_without_end_is_damaged(written: Path) -> None:
+    """Reading it gives up with a reason like for any other garbage."""
+    (written / "manifest.json").write_text("[" * 200_000)
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(written)
+
+
+def test_a_pointer_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    """Publishing says why it failed and leaves nothing half done beside the pointer."""
+    version = write_model(tmp_path, content(), created_at=NOON)
+    (tmp_path / "CURRENT").mkdir()
+    with pytest.raises(ModelError, match="could not be published"):
+        publish(tmp_path, version)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [version, "CURRENT"]
+
+
+def test_a_finished_training_leaves_the_next_one_of_its_name_alone(tmp_path: Path) -> None:
+    """Once a directory has its final name, the hidden one may be another training's that has just begun."""
+    with reserved_version(tmp_path, NOON) as (version, partial):
+        partial.rename(tmp_path / version)
+        partial.mkdir()
+    assert partial.is_dir()

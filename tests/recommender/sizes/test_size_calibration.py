@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 import pytest
 
@@ -134,3 +135,10 @@ def test_outcomes_without_variation_are_fitted_without_an_error() -> None:
     one = outcomes_of(shop(1, 1.0), ladder_of)[-1]
     outcomes = [SizeOutcome(one.features, one.kind, bool(number % 2)) for number in range(1_000)]
     assert fit_calibration(outcomes).fits[one.kind] is not None
+
+
+@pytest.mark.parametrize("plain", [None, "x", [], 7, {}, {"format": 1, "kinds": []}])
+def test_what_is_no_calibration_is_refused(plain: Any) -> None:
+    """Whatever a model's manifest holds in its place, the answer is a reason."""
+    with pytest.raises(ValueError, match="kabin train"):
+        SizeCalibration.from_dict(plain)

@@ -30,6 +30,8 @@ BRAS = Department(Gender.FEMALE, AgeGroup.ADULT, Family.BRAS).code
         ("36", "DE", Scale.CLOTHING_JP, WOMEN, "9"),
         ("48", "EU", Scale.CLOTHING_US, MEN_JACKETS, "38"),
         ("50", "IT", Scale.CLOTHING_UK, MEN_JACKETS, "40"),
+        ("42", "US", Scale.CLOTHING_EU, MEN_JACKETS, "52"),
+        ("56", "DE", Scale.CLOTHING_US, MEN_JACKETS, "46"),
         ("42", "EU", Scale.SHOE_UK, MEN_SHOES, "8.5"),
         ("8", "UK", Scale.SHOE_US, MEN_SHOES, "9"),
         ("5", "UK", Scale.SHOE_US, WOMEN_SHOES, "7"),
