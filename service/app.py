@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from recommender.catalog.catalog import Catalog
+from recommender.decisions.served import ServedModel
 from recommender.model import current_version, load_model
-from recommender.served import ServedModel
 from service.deadline import DeadlineStore
 from service.departments import load_departments
 from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys

@@ -5,7 +5,7 @@ from typing import Final
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
-from recommender.served import ServedModel
+from recommender.decisions.served import ServedModel
 
 _SHARE_STEPS: Final = 100
 """Without a model the discounted share is rounded to a hundredth: parameters are made anew only if it moves."""

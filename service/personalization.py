@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from recommender.affinity import AffinityParameters
-from recommender.decision import Decision, decide
+from recommender.decisions.decision import Decision, decide
+from recommender.decisions.question import Question
 from recommender.events import Event, EventName
 from recommender.identifiers import key_of
-from recommender.question import Question
 from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE, VisitorState

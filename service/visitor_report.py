@@ -8,11 +8,11 @@ import msgspec
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
-from recommender.decision import Decision, decide
+from recommender.decisions.decision import Decision, decide
+from recommender.decisions.fit import Fit
+from recommender.decisions.question import Question
+from recommender.decisions.served import ServedModel
 from recommender.departments import name_of
-from recommender.fit import Fit
-from recommender.question import Question
-from recommender.served import ServedModel
 from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of

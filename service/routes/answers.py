@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from recommender.affinity import DiscountAffinity
-from recommender.decision import HomepageChoice, SizeChoice
-from recommender.shelf import Recommendation
+from recommender.decisions.decision import HomepageChoice, SizeChoice
+from recommender.decisions.shelf import Recommendation
 from service.answers import (
     CardAnswer,
     DiscountAffinityAnswer,

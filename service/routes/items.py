@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from recommender.catalog.catalog import Catalog
-from recommender.fit import Fit
-from recommender.selection import select_similar
+from recommender.decisions.fit import Fit
+from recommender.decisions.selection import select_similar
 from recommender.sizes.calibration import SizeCalibration
 from service.answers import SimilarAnswer
 from service.knowledge import Knowledge

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from recommender.question import Question
+from recommender.decisions.question import Question
 from service.answers import EventsReceipt
 from service.personalization import Answer, Personalization
 from service.problems import unavailable

@@ -1,0 +1,1 @@
+"""Redis at the edge: keys, visitor state, event log, catalog, and the embedded server."""

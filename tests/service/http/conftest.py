@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.feed import FeedReader
 from recommender.catalog.rows import Row
-from recommender.served import ServedModel
+from recommender.decisions.served import ServedModel
 from service.app import Services, create_app
 from service.knowledge import Knowledge
 from service.metrics import Metrics

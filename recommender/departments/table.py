@@ -4,7 +4,7 @@ A visitor's size in one department says nothing about another (a 10 in shoes is 
 size evidence is kept by department: gender × age group × garment family. Gender and age group come from
 the Merchant Center fields of the same names, the family from words of ``product_type`` and
 ``google_product_category`` (the shop's own words first). The words are in
-:mod:`recommender.department_words`; a shop overrides them with :meth:`DepartmentTable.from_mapping`.
+:mod:`recommender.departments.words`; a shop overrides them with :meth:`DepartmentTable.from_mapping`.
 """
 
 import re
@@ -13,15 +13,13 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, Self, TypeVar
 
-from recommender.department_codes import (
+from recommender.departments.codes import (
     AgeGroup,
     Department,
     Family,
     Gender,
-    department_from_code,
-    name_of,
 )
-from recommender.department_words import (
+from recommender.departments.words import (
     AGE_WORDS,
     FAMILY_WORDS,
     GENDER_WORDS,
@@ -30,17 +28,6 @@ from recommender.department_words import (
     SUFFIXES,
     WEAK_WORDS,
 )
-
-__all__ = [
-    "AgeGroup",
-    "Department",
-    "DepartmentTable",
-    "Family",
-    "Gender",
-    "Override",
-    "department_from_code",
-    "name_of",
-]
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _HEAD_ENDS: Final = frozenset(

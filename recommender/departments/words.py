@@ -7,7 +7,7 @@ dress shirt is a top. See :mod:`recommender.departments`.
 from collections.abc import Mapping
 from typing import Final
 
-from recommender.department_codes import AgeGroup, Family, Gender
+from recommender.departments.codes import AgeGroup, Family, Gender
 
 FAMILY_WORDS: Final[Mapping[Family, str]] = {
     Family.DRESSES: "dress dresses gown gowns frock frocks jumpsuit jumpsuits romper rompers playsuit playsuits "

@@ -13,14 +13,14 @@ from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.money import Money
 from recommender.catalog.rows import Row
-from recommender.decision import Decision, decide
+from recommender.decisions.decision import Decision, decide
+from recommender.decisions.question import Question
+from recommender.decisions.served import ServedModel
 from recommender.events import Event, EventItem, EventName
 from recommender.identifiers import key_of
 from recommender.model import ModelError
 from recommender.model.model import ItemIndex, Model
-from recommender.question import Question
 from recommender.recommendations.neighbours import Neighbours
-from recommender.served import ServedModel
 from recommender.visitor.effects import effects_of
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE, HomepagePin, VisitorState

@@ -6,10 +6,10 @@ from typing import Final, Literal, NamedTuple
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.item import Item
 from recommender.catalog.orders import CategoryPath, category_path, matches, paths_of
-from recommender.fit import Fit
+from recommender.decisions.fit import Fit
+from recommender.decisions.served import ServedModel
 from recommender.homepage import HomepageVariant
 from recommender.recommendations.ranking import ALS, COVISIT
-from recommender.served import ServedModel
 
 POOL_FACTOR: Final = 3
 """A home page picks its order from this many times the items it shows."""

@@ -6,13 +6,13 @@ from typing import Final, Literal, NamedTuple
 from recommender.affinity import NO_EVIDENCE, AffinityParameters, DiscountAffinity, decide_affinity
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.item import Item, Sku, sku_for
+from recommender.decisions.fit import Fit
+from recommender.decisions.question import Question
+from recommender.decisions.selection import select
+from recommender.decisions.served import ServedModel
+from recommender.decisions.shelf import Recommendation
 from recommender.events import SECONDS_PER_DAY
-from recommender.fit import Fit
 from recommender.homepage import HomepageVariant, decide_homepage
-from recommender.question import Question
-from recommender.selection import select
-from recommender.served import ServedModel
-from recommender.shelf import Recommendation
 from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.decision import decide_size
 from recommender.sizes.labels import format_size

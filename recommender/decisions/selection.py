@@ -20,12 +20,12 @@ from typing import Final
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.item import Item
 from recommender.catalog.orders import category_path, matches, paths_of
+from recommender.decisions.fit import Fit
+from recommender.decisions.question import Question
+from recommender.decisions.served import ServedModel
+from recommender.decisions.shelf import Recommendation, Shelf
 from recommender.events import SECONDS_PER_DAY
-from recommender.fit import Fit
 from recommender.homepage import HomepageVariant
-from recommender.question import Question
-from recommender.served import ServedModel
-from recommender.shelf import Recommendation, Shelf
 from recommender.sizes.size import EvidenceKind
 from recommender.visitor.state import VisitorState
 
