@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         description="Neighbours that recommendations come from; `blend` is what training published.",
     )
     model_poll_interval_ms: int = Field(
-        default=1000,
+        default=500,
         ge=50,
         le=60_000,
         description="Milliseconds between two looks for a newly published model.",

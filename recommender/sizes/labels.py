@@ -124,7 +124,8 @@ def _of_system(text: str, system: int | None) -> str:
 def format_size(size: Size) -> str:
     """Return the plain label of a size, without its system: ``"10"``, ``"XL"``, ``"W32/L34"``, ``"8.5"``, ``"34C"``.
 
-    Parsing the label again in the same department, system and size type gives the size back.
+    Parsing the label again in the same department, system and size type gives the size back, but for a child's
+    shoe size under 7½ in a department of kids, whose C is not kept.
     """
     write = _FORMATS.get(base_of(size.scale))
     if write is not None:

@@ -57,7 +57,8 @@ def _child_shoe(value: int, mark: str | None, age_group: AgeGroup) -> int:
     Without a mark, numbers below 7½ are youth's in department kids (a US child of the age group kids has
     outgrown child's 7) and children's in the younger age groups.
     """
-    is_youth = mark == "Y" or (mark is None and age_group is AgeGroup.KIDS and value < 15)
+    is_unmarked = mark not in {"C", "K", "T", "Y"}  # M, B and D are widths
+    is_youth = mark == "Y" or (is_unmarked and age_group is AgeGroup.KIDS and value < 15)
     return value + 26 if is_youth else value
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from pydantic import SecretStr
 
 from service.cli.event_import import import_table
 from service.cli.feed_import import import_feed
@@ -29,7 +30,7 @@ from service.identity import VisitorTokens, load_signing_keys
 from service.imports.history import HistoryForm, HistoryReader
 from service.imports.mapping import bind_mapping
 from service.imports.tables import open_table
-from service.settings import Settings, load_settings
+from service.settings import Settings
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
@@ -77,15 +78,14 @@ def demo(seed: int, visitors: int, port: int | None, data_dir: Path | None, *, c
         f"This shop is simulated (seed {seed}): its items, visitors and prices are invented, nothing here is real data."
     )
     with _folder(data_dir) as folder:
-        settings = load_settings(
+        # Whatever the environment configures for a real shop (consent, sources, keys) stays out of the demonstration.
+        settings = Settings.model_construct(
             host=HOST,
-            port=port or _free_port(PORT),
+            port=_free_port(PORT) if port is None else _open_port(port),
             data_dir=folder,
-            server_key=secrets.token_urlsafe(24),
+            server_key=SecretStr(secrets.token_urlsafe(24)),
             redis_prefix="demo",
         )
-        # Whatever the environment configures for a real shop stays out of the demonstration.
-        settings = settings.model_copy(update={"redis_url": None, "workers": 1, "signing_keys": ()})
         items = simulate_shop(seed)
         with redis_of(settings) as reachable:
             _prepare(reachable, items, seed, visitors)
@@ -194,6 +194,17 @@ def _free_port(wanted: int) -> int:
             free: int = listener.getsockname()[1]
             return free
     raise click.ClickException(f"no port is free on {HOST}")
+
+
+def _open_port(wanted: int) -> int:
+    """Return ``wanted`` if it can be listened on; to learn that after the training would be late."""
+    try:
+        socket.create_server((HOST, wanted)).close()
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {HOST} port {wanted}: {os.strerror(error.errno or 0)}; give another --port, or none for a free one"
+        ) from None
+    return wanted
 
 
 def _write(path: Path, rows: Iterator[dict[str, Any]]) -> None:

@@ -58,6 +58,18 @@ async def _watch(tell: Callable[[], None]) -> None:
         tell()
 
 
+def check_readable(file: Path) -> None:
+    """Refuse a file that cannot be opened, before any server is started for it.
+
+    Raises:
+        click.ClickException: it is absent, a folder or not allowed.
+    """
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from None
+
+
 def _tell(change: CatalogChange, seconds: float) -> None:
     for kind, reports, count in (
         ("rejected", change.rejected, change.rejected_count),

@@ -120,9 +120,10 @@ def catalog(file: Path, *, force: bool, **flags: object) -> None:
     odd values are reported by line; the others are taken. Every worker of a running service shows the change
     within a second.
     """
-    from service.cli.feed_import import import_feed
+    from service.cli.feed_import import check_readable, import_feed
 
     settings = load_settings(**flags)
+    check_readable(file)
     with redis_of(settings) as reachable:
         import_feed(reachable, file, force=force)
 

@@ -114,7 +114,12 @@ def _read_file(file: Path, mapping: tuple[str, ...]) -> "tuple[Interactions, Cat
     from recommender.interactions import interactions_of_sessions
 
     if file.name.endswith((".txt", ".txt.gz")):
-        return interactions_of_sessions(file), None
+        try:
+            return interactions_of_sessions(file), None
+        except UnicodeDecodeError:
+            raise click.ClickException(
+                f"{file}: no UTF-8 text; a .txt file holds sessions, one a line, item ids in order"
+            ) from None
     return _interactions_of_rows(file, mapping), None
 
 

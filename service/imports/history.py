@@ -137,12 +137,13 @@ class HistoryReader:
         if isinstance(cell, float) and cell.is_integer():
             return str(int(cell))  # 119679.0: an integer column that once had a gap
         if not isinstance(cell, str):
-            raise RowError(field_name, f"{cell!r} is no text")
+            raise RowError(field_name, f"is no text but {type(cell).__name__}")
         text = cell.strip()
         if len(text) > longest:
             raise RowError(field_name, f"longer than {longest} characters")
         if not text.isprintable():
-            raise RowError(field_name, f"{text!r} has characters that do not print (is the encoding right?)")
+            # Not the text: it may be who somebody is, and reports end up in log files.
+            raise RowError(field_name, "has characters that do not print (is the encoding right?)")
         return text or None
 
     def _visitor_id(self, cells: tuple[object, ...]) -> str:

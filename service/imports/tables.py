@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
@@ -134,36 +135,105 @@ class CsvTable(_TextTable):
 
     def __init__(self, path: Path, *, encoding: str, delimiter: str | None) -> None:
         super().__init__(path, encoding)
-        header = self._text.readline()
+        try:
+            header = self._text.readline()
+        except UnicodeError:
+            header = "\0"
         if not header.strip():
             self.close()
-            raise TableError(f"{path}: the file is empty")
+            raise TableError(f"{path}: {'the first line' if header else 'the file'} is empty")
+        if any(character < " " and character not in "\t\r\n" for character in header):
+            self.close()
+            raise TableError(
+                f"{path}: line 1 is no {encoding} text: export the file as UTF-8, or name its encoding with --encoding"
+            )
         delimiter = delimiter or max(DELIMITERS, key=header.count)
         self.columns = next(csv.reader([header.rstrip("\r\n")], delimiter=delimiter))
         if len(set(self.columns)) < len(self.columns):
             self.close()
             raise TableError(f"{path}: line 1: two columns have the same name")
-        self._reader = csv.reader(self._text, delimiter=delimiter)
+        self._delimiter = delimiter
+        self._lines = _Lines(self._text)
+        self._reader = csv.reader(self._lines, delimiter=delimiter)
 
     def rows(self, columns: Sequence[str]) -> Iterator[Row]:
-        """Yield the rows; a row's line is the last one it occupies."""
+        """Yield the rows; a row's line is the last one it occupies.
+
+        A quote that is never closed would swallow the lines after it: where a row of several lines makes no sense,
+        only its first line is refused, and the others are read again.
+        """
         wanted = [self.columns.index(name) for name in columns]
         width = len(self.columns)
         while True:
+            self._lines.start_row()
+            problem = None
+            cells: list[str] = []
             try:
                 cells = next(self._reader)
+                self._lines.check_quotes(self._delimiter)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Row(self._reader.line_num + 1, (), f"not readable as CSV: {error}")
-                continue
-            line = self._reader.line_num + 1  # the header was read before
-            if not cells:
-                continue
-            if len(cells) != width:
-                yield Row(line, (), f"{len(cells)} cells where the header has {width}")
-                continue
-            yield Row(line, tuple(cells[i] or None for i in wanted))
+                problem = f"not readable as CSV: {error}"
+            if self._lines.ended:  # the reader asks for another line only inside quotes
+                problem = "a quote is not closed"
+            elif cells and len(cells) != width:
+                problem = f"{len(cells)} cells where the header has {width}"
+            if problem is not None and self._lines.take_back():
+                problem = "a quote is not closed on its line"
+                self._reader = csv.reader(self._lines, delimiter=self._delimiter)
+            line = self._lines.number + 1  # the header was read before
+            if problem is not None:
+                yield Row(line, (), problem)
+            elif cells:
+                yield Row(line, tuple(cells[i] or None for i in wanted))
+
+
+class _Lines(Iterator[str]):
+    """The lines of a CSV file, of which those of the row being read can be taken back.
+
+    Attributes:
+        number: lines handed out and not taken back.
+        ended: whether the file ended while the row was read.
+    """
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text = text
+        self._again: deque[str] = deque()
+        self._row: list[str] = []
+        self.number = 0
+        self.ended = False
+
+    def __next__(self) -> str:
+        try:
+            line = self._again.popleft() if self._again else next(self._text)
+        except StopIteration:
+            self.ended = True
+            raise
+        self._row.append(line)
+        self.number += 1
+        return line
+
+    def start_row(self) -> None:
+        """Forget the lines of the row before."""
+        self._row.clear()
+        self.ended = False
+
+    def check_quotes(self, delimiter: str) -> None:
+        """Refuse a row of several lines whose quotes are not where they belong: one was opened by mistake.
+
+        Raises:
+            csv.Error: text follows a closing quote.
+        """
+        if len(self._row) > 1:
+            next(csv.reader(iter(self._row), delimiter=delimiter, strict=True))
+
+    def take_back(self) -> bool:
+        """Take back all lines of the row but its first; return whether there were any."""
+        others = self._row[1:]
+        self._again.extendleft(reversed(others))
+        self.number -= len(others)
+        return bool(others)
 
 
 class JsonLinesTable(_TextTable):

@@ -127,6 +127,14 @@ def test_a_cut_that_contradicts_the_feed_is_not_read() -> None:
     assert parse_size("12", department=DRESSES, size_system="US", size_type="hovercraft") is None
 
 
+@pytest.mark.parametrize("label", ["1", "1M", "1 M", "1D", "1Y"])
+def test_a_width_does_not_make_a_youths_shoe_a_childs(label: str) -> None:
+    """Kids' 1 medium is the size after 13½, as kids' 1 is; only a C, K or T says that it is the toddler's."""
+    shoes = Department(Gender.MALE, AgeGroup.KIDS, Family.SHOES).code
+    assert parse_size(label, department=shoes, size_system="US") == Size(Scale.SHOE_US, 28, 0)
+    assert parse_size("1C", department=shoes, size_system="US") == Size(Scale.SHOE_US, 2, 0)
+
+
 SYSTEMS = st.sampled_from([None, *SIZE_SYSTEMS])
 LABELS = st.one_of(
     st.integers(0, 60).map(str),

@@ -1,14 +1,19 @@
 """The commands on a small shop's files, one after the other as an operator would run them."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import orjson
 import pytest
 
 from service.cli import main
+from service.cli.store import redis_of
 from service.demo.crowd import crowd_rows, simulate_crowd
 from service.demo.shop import feed_rows, simulate_shop
+from service.settings import load_settings
 from service.stores.embedded import EmbeddedValkey
 
 NOW = 1_763_740_800.0
@@ -101,6 +106,7 @@ def test_commands_on_an_empty_shop_say_what_is_missing(
         (["evaluate", "sizes"], "event log is empty"),
         (["model", "show"], "run `kabin train`"),
         (["import", "catalog", str(empty)], "empty"),
+        (["import", "catalog", "absent.tsv"], "kabin: absent.tsv: No such file or directory"),
         (["evaluate", "recommendations", "netflix"], "no data set 'netflix'"),
         (["evaluate", "affinity", "absent.parquet"], "no file absent.parquet"),
         (["import", "events", str(shop.events), "--timezone", "Mars/Phobos"], "no zone 'Mars/Phobos'"),
@@ -155,6 +161,39 @@ def test_a_command_joins_the_embedded_server_of_a_running_service(
         assert main(["import", "catalog", str(shop.feed), *shop.data]) == 0
         assert "using the embedded Valkey that runs in" in capsys.readouterr().err
         assert running.pid is not None
+
+
+def test_an_embedded_server_runs_until_the_last_command_that_joined_it_is_done(tmp_path: Path) -> None:
+    """The command that started the server waits at its end, so that one that came later does not lose it midway."""
+    settings = load_settings(data_dir=tmp_path)
+    said = tmp_path / "said"
+    owner = (
+        "import sys; from pathlib import Path; from service.cli.store import redis_of;"
+        "from service.settings import load_settings;\n"
+        "with redis_of(load_settings(data_dir=Path(sys.argv[1]))): print('up', flush=True); sys.stdin.read()"
+    )
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", owner, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        with redis_of(settings):
+            process.stdin.close()
+            deadline = time.monotonic() + 30
+            while "waiting for another command" not in said.read_text():
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.01)
+            assert EmbeddedValkey.url_of_running(tmp_path / "valkey") is not None
+        assert process.wait(30) == 0
+    assert EmbeddedValkey.url_of_running(tmp_path / "valkey") is None
 
 
 def test_a_configured_redis_that_is_not_there_is_named(

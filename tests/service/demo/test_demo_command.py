@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from service.cli import main
 
 START_TIMEOUT_SECONDS = 120.0
 DEMO = [sys.executable, "-m", "service.cli", "demo", "--visitors", "300"]
@@ -26,10 +29,10 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_the_demonstration_shows_what_it_says(tmp_path: Path) -> None:
-    """``--check`` makes the three calls itself, prints the answers, and exits with 0."""
+    """``--check`` makes the three calls itself and exits with 0, whatever the environment configures for a real shop."""
     outcome = subprocess.run(  # noqa: S603 - our own interpreter
         [*DEMO, "--check"],
-        env=environment(tmp_path),
+        env=environment(tmp_path) | {"KABIN_STORAGE_CONSENT": "required"},
         capture_output=True,
         text=True,
         timeout=START_TIMEOUT_SECONDS,
@@ -40,6 +43,15 @@ def test_the_demonstration_shows_what_it_says(tmp_path: Path) -> None:
     assert "size: none" in outcome.stdout
     assert "size: preselect M" in outcome.stdout
     assert not list(tmp_path.glob("kabin-demo-*"))
+
+
+def test_a_port_that_is_taken_is_told_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that was asked for is tried first, not after a shop has been imported and trained."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["demo", "--port", str(taken.getsockname()[1])]) == 1
+    said = capsys.readouterr()
+    assert "give another --port" in said.err
+    assert "import catalog" not in said.out
 
 
 @pytest.mark.slow

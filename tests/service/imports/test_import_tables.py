@@ -36,6 +36,27 @@ def test_bad_csv_rows_keep_their_line_and_leave_the_others_alone(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize("bad", ['u1,"a', '"u1,a', 'u1,"a,b'])
+def test_a_quote_that_is_never_closed_spoils_its_line_only(tmp_path: Path, bad: str) -> None:
+    """The lines after it are rows again, even where a later quote would have closed it into a row of the right width."""
+    path = tmp_path / "orders.csv"
+    path.write_text(f'user,item\nu0,x\n{bad}\nu2,b\n"u3","c\nd"\nu4,e\n')
+    first, refused, *others = read(path, ["user"])
+    assert first == Row(2, ("u0",))
+    assert (refused.line, refused.cells) == (3, ())
+    assert "quote is not closed" in str(refused.problem)
+    assert others == [Row(4, ("u2",)), Row(6, ("u3",)), Row(7, ("u4",))]
+
+
+@pytest.mark.parametrize("content", ["user,item\nu1,i1\n".encode("utf-16"), b"\x00\x01\x02,\xff\n\x03"])
+def test_a_file_that_is_no_text_is_told_from_a_wrong_column(tmp_path: Path, content: bytes) -> None:
+    """UTF-16 and binary content are refused with what to do, without printing them."""
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=r"line 1 is no utf-8-sig text: .* --encoding$"):
+        open_table(path)
+
+
 def test_a_byte_order_mark_and_wrong_bytes_do_not_stop_a_file(tmp_path: Path) -> None:
     """Excel's mark is skipped, and a byte that is no UTF-8 spoils its own cell only."""
     path = tmp_path / "orders.csv"
