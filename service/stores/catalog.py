@@ -43,9 +43,9 @@ from service.stores.catalog_steps import (
     steps,
     touched_buckets,
 )
-from service.stores.catalog_turns import CatalogBusy, CatalogKeys, WriterTurns
+from service.stores.catalog_turns import CatalogBusy, WriterTurns
 from service.stores.connection import Client, Script, unavailable_on_error
-from service.stores.keys import Keyspace
+from service.stores.keys import CatalogKeys, Keyspace
 
 MAX_SHRINKAGE: Final = 0.3
 LOG_LENGTH: Final = 512

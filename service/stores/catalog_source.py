@@ -7,9 +7,8 @@ import msgspec
 
 from recommender.catalog.buckets import Step
 from recommender.catalog.table import TableError
-from service.stores.catalog_turns import CatalogKeys
 from service.stores.connection import Client, unavailable_on_error
-from service.stores.keys import Keyspace
+from service.stores.keys import CatalogKeys, Keyspace
 
 _BUCKETS_AT_ONCE: Final = 16
 _STEPS_AT_ONCE: Final = 50

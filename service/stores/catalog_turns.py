@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from service.stores.connection import Client, Script, StoreUnavailable, unavailable_on_error
-from service.stores.keys import Keyspace
+from service.stores.keys import CatalogKeys
 
 TURN_MS: Final = 15_000
 """A writer that dies holds the others up this long; a living one extends its turn."""
@@ -18,30 +18,6 @@ _POLL_SECONDS: Final = 0.05
 
 class CatalogBusy(Exception):  # noqa: N818 - what happened, like StoreUnavailable
     """Other writers kept the catalog until patience ran out, or took over; nothing (more) was written."""
-
-
-class CatalogKeys:
-    """The catalog's keys: all of them share the hash tag ``{catalog}``."""
-
-    def __init__(self, keyspace: Keyspace) -> None:
-        tag = f"{keyspace.prefix}:{{catalog}}:"
-        self._tag = tag
-        self.meta = f"{tag}meta"
-        """Hash: generation, version, items, skus, updated_at."""
-        self.writer = f"{tag}writer"
-        """The token of the writer whose turn it is."""
-        self.changes = f"{tag}changes"
-        """Stream of the last steps; an entry's id is the version it leads to."""
-        self.memory = f"{tag}memory"
-        """Hash by bucket: when items that left had first been listed."""
-
-    def items(self, generation: str) -> str:
-        """Return the hash of a generation's tables of items, by bucket."""
-        return f"{self._tag}{generation}:items"
-
-    def index(self, generation: str) -> str:
-        """Return the hash of a generation's index from SKU to item, by bucket."""
-        return f"{self._tag}{generation}:index"
 
 
 class WriterTurns:

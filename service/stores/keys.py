@@ -1,7 +1,8 @@
 """The names of everything that Kabin keeps in Redis: ``prefix:{pNNN}:…``.
 
 A visitor's state, ring and orders and the visitor's part of the event log share the hash tag ``{pNNN}``, so on a
-Cluster one script reaches all four. The number of partitions is fixed at installation.
+Cluster one script reaches all four. The number of partitions is fixed at installation. The catalog's keys share a
+tag of their own.
 """
 
 import re
@@ -69,6 +70,30 @@ class Keyspace:
         tag = f"{self.prefix}:{{p{partition:03d}}}:"
         name = visitor_id if _PLAIN_ID.fullmatch(visitor_id) else _hashed(visitor_id)
         return VisitorKeys(f"{tag}v:{name}", f"{tag}d:{name}", f"{tag}o:{name}", f"{tag}log")
+
+
+class CatalogKeys:
+    """The catalog's keys: all of them share the hash tag ``{catalog}``."""
+
+    def __init__(self, keyspace: Keyspace) -> None:
+        tag = f"{keyspace.prefix}:{{catalog}}:"
+        self._tag = tag
+        self.meta = f"{tag}meta"
+        """Hash: generation, version, items, skus, updated_at."""
+        self.writer = f"{tag}writer"
+        """The token of the writer whose turn it is."""
+        self.changes = f"{tag}changes"
+        """Stream of the last steps; an entry's id is the version it leads to."""
+        self.memory = f"{tag}memory"
+        """Hash by bucket: when items that left had first been listed."""
+
+    def items(self, generation: str) -> str:
+        """Return the hash of a generation's tables of items, by bucket."""
+        return f"{self._tag}{generation}:items"
+
+    def index(self, generation: str) -> str:
+        """Return the hash of a generation's index from SKU to item, by bucket."""
+        return f"{self._tag}{generation}:index"
 
 
 def _hashed(visitor_id: str) -> str:

@@ -18,9 +18,9 @@ from recommender.departments import DepartmentTable
 from service.replica import CatalogReplica
 from service.stores.catalog import LOG_LENGTH, CatalogShrinks, RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
-from service.stores.catalog_turns import CatalogBusy, CatalogKeys, WriterTurns
+from service.stores.catalog_turns import CatalogBusy, WriterTurns
 from service.stores.connection import Client, connected
-from service.stores.keys import Keyspace
+from service.stores.keys import CatalogKeys, Keyspace
 from tests.catalog_rows import DAY, NOW, feed_of, line
 
 pytestmark = pytest.mark.anyio

@@ -1,7 +1,6 @@
 """Rebuilding: what the log and the archive tell is what the store had, also while visitors go on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from recommender.visitor.state import EMPTY_STATE
 from service.rebuild import Rebuilder
 from service.stores.archive import Archive
 from service.stores.connection import Client, connected
-from service.stores.embedded import EmbeddedValkey
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
 from service.stores.visitors import Lifetimes, RedisVisitorStore
@@ -25,20 +23,6 @@ from tests.visitor_events import PARAMETERS, SHOP, START, effect, events, write_
 pytestmark = pytest.mark.anyio
 
 _prefixes = count()
-
-
-@pytest.fixture(scope="module")
-def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a running server."""
-    with EmbeddedValkey(tmp_path_factory.mktemp("valkey"), append_only=False) as server:
-        yield server.url
-
-
-@pytest.fixture
-async def client(valkey_url: str) -> AsyncIterator[Client]:
-    """A connection with the patience of a command."""
-    async with connected(valkey_url, timeout_seconds=20) as client:
-        yield client
 
 
 @pytest.fixture
