@@ -7,14 +7,15 @@ RUNTIME := $(VENV)/.kabin-runtime
 CHECKS := $(VENV)/.kabin-checks
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := recommender service tests
+STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types quick slow format clean
+.PHONY: help demo test lint types quick slow format storefront clean
 
 help: ## Say what each target does
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## Serve a simulated shop on an embedded Valkey and print three curl lines to try
+demo: $(RUNTIME) ## Serve a simulated shop, to be looked at in a browser, on an embedded Valkey
 	$(BIN)/kabin demo
 
 test: lint types quick slow ## Every check: ruff, mypy --strict, pytest (the quick part first)
@@ -29,15 +30,19 @@ types: $(CHECKS) ## mypy --strict
 quick: $(CHECKS) ## The quick part of the tests
 	$(BIN)/pytest -q -m "not slow"
 
-slow: $(CHECKS) ## The slow part of the tests: whole servers, a cluster, real data
+slow: $(CHECKS) ## The slow part of the tests: whole servers, a cluster, a real browser, real data
 	$(BIN)/pytest -q -m slow
 
 format: $(CHECKS) ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+storefront: ## Build the storefront script anew; needs Node.js, and what it writes is committed
+	@command -v npm >/dev/null || { echo "kabin: npm is missing: install Node.js 20 or newer" >&2; exit 1; }
+	cd $(STOREFRONT) && npm ci --no-audit --no-fund && npm run build
+
 clean: ## Remove the virtual environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage $(STOREFRONT)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp is newer than pyproject.toml once the environment matches it.

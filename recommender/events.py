@@ -39,7 +39,8 @@ class EventItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``item_id`` is an item or a SKU id, ``item_variant`` a SKU id where the page gives one. ``price``
     is what one unit costs now and ``discount`` what was taken off it, both in the event's currency,
-    as in GA4; ``None`` means that the event does not say and the catalog decides.
+    as in GA4; ``None`` means that the event does not say and the catalog decides. ``preselected`` says that
+    Kabin had preselected this entry's size; :meth:`Event.is_preselected` is what counts.
     """
 
     item_id: str
@@ -49,6 +50,7 @@ class EventItem(msgspec.Struct, frozen=True, omit_defaults=True):
     discount: float | None = None
     quantity: int = 1
     coupon: str | None = None
+    preselected: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +70,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     coupon: str | None = None
     decision_id: str | None = None
     preselected: bool = False
-    """Whether the size acted on is one that Kabin had preselected (then it is weak evidence)."""
+    """Whether Kabin had preselected the sizes of all items (then they are weak evidence)."""
     fit: Literal["small", "true", "large"] | None = None
     sort_by: str | None = None
     promotion_id: str | None = None
@@ -80,3 +82,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     def day(self) -> int:
         """Whole days from 1970-01-01 UTC to the event."""
         return int(self.timestamp // SECONDS_PER_DAY)
+
+    def is_preselected(self, entry: EventItem) -> bool:
+        """Tell whether Kabin had preselected the size of one of the items: the event's word, or the entry's."""
+        return self.preselected or entry.preselected

@@ -218,6 +218,23 @@ class RemovalAnswer(TypedDict):
     version: int
 
 
+class StorefrontAnswer(TypedDict):
+    """Answer of ``GET /kabin.json``: the storefront script of this release."""
+
+    script: Annotated[
+        str, Meta(description="Name of the immutable script, relative to this address: `kabin-<hash>.js`.")
+    ]
+    integrity: Annotated[
+        str, Meta(description="Its subresource integrity: goes with that name only, never with `/kabin.js`.")
+    ]
+    loader: Annotated[
+        str,
+        Meta(
+            description="HTML for the page's head, the script's element included; give it your own address."
+        ),
+    ]
+
+
 class HealthAnswer(TypedDict):
     """Answer of ``GET /healthz``."""
 

@@ -35,8 +35,10 @@ from service.routes.personalize import PersonalizeRoutes
 from service.routes.reception import Reception
 from service.routes.resource import Edge, Resource
 from service.routes.status import StatusRoutes
+from service.routes.storefront import StorefrontRoutes
 from service.routes.visitors import VisitorRoutes
 from service.settings import Settings
+from service.storefront.bundle import load_bundle
 from service.stores.catalog import CatalogStore
 from service.stores.connection import StoreUnavailable
 from service.stores.visitors import VisitorStore
@@ -87,6 +89,7 @@ def build(settings: Settings) -> Starlette:
     Raises:
         SettingsError: the department table cannot be read.
         OSError: the data folder cannot be written.
+        BundleError: the storefront script is missing from the installation.
     """
     return create_app(settings, live_services(settings))
 
@@ -155,6 +158,7 @@ def create_app(settings: Settings, services: Services) -> Starlette:
 
     Raises:
         OSError: no signing keys are configured and none can be kept in the data folder.
+        BundleError: the storefront script is missing from the installation.
     """
 
     @asynccontextmanager
@@ -217,18 +221,23 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         Resource("/readyz", {"GET": status.readyz}, access="operator", edge=edge),
         Resource("/metrics", {"GET": status.metrics}, access="operator", edge=edge),
         Resource("/openapi.json", {"GET": status.openapi}, access="operator", edge=edge),
+        *_storefront(edge),
     ]
     return [resource.route() for resource in resources]
 
 
+def _storefront(edge: Edge) -> list[Resource]:
+    storefront = StorefrontRoutes(load_bundle())
+    return [
+        Resource("/kabin.js", {"GET": storefront.script}, access="public", edge=edge),
+        Resource("/kabin-widgets-{hash}.js", {"GET": storefront.widgets}, access="public", edge=edge),
+        Resource("/kabin-{hash}.js", {"GET": storefront.pinned_script}, access="public", edge=edge),
+        Resource("/kabin.d.ts", {"GET": storefront.types}, access="public", edge=edge),
+        Resource("/kabin.json", {"GET": storefront.release}, access="public", edge=edge),
+    ]
+
+
 def _pages(settings: Settings, services: Services, tokens: VisitorTokens) -> PersonalizeRoutes:
-    cookie = VisitorCookie(
-        settings.cookie_name,
-        domain=settings.cookie_domain,
-        secure=settings.cookie_secure,
-        samesite=settings.cookie_samesite,
-        max_age_seconds=settings.visitor_ttl_days * _DAY_SECONDS,
-    )
     personalization = Personalization(
         DeadlineStore(services.visitors, seconds=settings.redis_timeout_ms / 1000),
         DeadlineStore(services.visitors, seconds=settings.events_timeout_ms / 1000),
@@ -236,7 +245,10 @@ def _pages(settings: Settings, services: Services, tokens: VisitorTokens) -> Per
         services.metrics,
     )
     reception = Reception(
-        tokens, cookie, storage_consent=settings.storage_consent, max_events=settings.max_events
+        tokens,
+        visitor_cookie(settings),
+        storage_consent=settings.storage_consent,
+        max_events=settings.max_events,
     )
     return PersonalizeRoutes(
         personalization,
@@ -244,6 +256,17 @@ def _pages(settings: Settings, services: Services, tokens: VisitorTokens) -> Per
         services.clock,
         max_body_bytes=settings.max_body_kb * 1024,
         body_timeout_seconds=settings.body_timeout_seconds,
+    )
+
+
+def visitor_cookie(settings: Settings) -> VisitorCookie:
+    """Return the cookie that carries visitors' tokens, as the settings want it."""
+    return VisitorCookie(
+        settings.cookie_name,
+        domain=settings.cookie_domain,
+        secure=settings.cookie_secure,
+        samesite=settings.cookie_samesite,
+        max_age_seconds=settings.visitor_ttl_days * _DAY_SECONDS,
     )
 
 

@@ -46,6 +46,9 @@ class ItemOfEvent(Struct, frozen=True):
     discount: Annotated[float, Meta(ge=0, le=1e12, description="What was taken off one unit.")] | None = None
     quantity: Annotated[float, Meta(ge=1, le=1_000_000, multiple_of=1)] = 1
     coupon: Label | None = None
+    preselected: Annotated[
+        bool, Meta(description="Whether this entry's size is one that Kabin had preselected.")
+    ] = False
 
 
 class Exposure(Struct, frozen=True):
@@ -64,7 +67,7 @@ class EventParams(Struct, frozen=True):
     coupon: Label | None = None
     decision_id: Label | None = None
     preselected: Annotated[
-        bool, Meta(description="Whether the size acted on is one that Kabin had preselected.")
+        bool, Meta(description="Whether Kabin had preselected the sizes of all `items`.")
     ] = False
     fit: Literal["small", "true", "large"] | None = None
     sort_by: Label | None = None

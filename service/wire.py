@@ -196,6 +196,7 @@ def _items_of(params: EventParams) -> tuple[EventItem, ...]:
             discount=item.discount,
             quantity=int(item.quantity),
             coupon=item.coupon,
+            preselected=item.preselected,
         )
         for item in params.items
     )

@@ -4,11 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parent.parent
+BUILT = {"kabin.js", "kabin.d.ts", "loader.html", "manifest.json"}
 
 
 def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -46,6 +49,12 @@ def test_the_image_is_built_from_files_that_exist_and_are_sent() -> None:
             assert source in sent, source
 
 
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_the_scripts_tools_stay_where_they_were_installed(name: str) -> None:
+    """Neither a commit nor an image takes along what npm fetched."""
+    assert re.search(r"^(\*\*/)?node_modules/?$", (ROOT / name).read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize("script", [".ci/run", ".ci/venv"])
 def test_scripts_parse_and_stop_at_the_first_failure(script: str) -> None:
     """A broken step fails the run."""
@@ -69,6 +78,30 @@ def test_continuous_integration_runs_what_a_developer_runs() -> None:
         assert check in planned, check
 
 
+def test_continuous_integration_has_a_browser_and_insists_on_it() -> None:
+    """Debian's Chromium is installed, and tests that need it fail where others would be skipped."""
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    (packages,) = (line for line in lines if line.startswith("packages="))
+    assert {"chromium", "fonts-dejavu-core"} <= set(re.findall(r"[\w-]+", packages.partition("=")[2]))
+    assert lines.index("export KABIN_REQUIRE_BROWSER=1") < lines.index("make test")
+
+
+def test_the_wheel_has_what_pages_load_and_not_what_it_is_made_of(tmp_path: Path) -> None:
+    """An installation serves the built script without Node.js, and carries neither its sources nor its tools."""
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    storefront = {name for name in names if name.startswith("service/storefront/")}
+    assert storefront == {
+        *(f"service/storefront/{name}" for name in ("__init__.py", "bundle.py")),
+        *(f"service/storefront/built/{name}" for name in BUILT),
+    }
+    assert {Path(name).parts[0] for name in names if not name.startswith("kabin-")} == {
+        "recommender",
+        "service",
+    }
+
+
 def test_an_interpreter_that_cannot_work_is_refused_with_what_to_install(tmp_path: Path) -> None:
     """No usable Python: the reason names the versions and a package, and no half environment stays."""
     outcome = run("sh", ".ci/venv", "no-such-python", str(tmp_path / "env"))
@@ -89,6 +122,12 @@ def test_a_python_without_venv_names_debians_package(tmp_path: Path) -> None:
 
 def test_nothing_names_a_machine_or_a_registry() -> None:
     """The files that build and install name packages only."""
-    for name in ("Makefile", "Dockerfile", ".ci/run", ".ci/venv", "compose.yaml", "pyproject.toml"):
+    scripts = ("package.json", "package-lock.json", "tsconfig.json", "build.mjs", ".npmrc")
+    for name in (
+        *("Makefile", "Dockerfile", ".ci/run", ".ci/venv", "compose.yaml", "pyproject.toml"),
+        *(f"service/storefront/{script}" for script in scripts),
+    ):
         text = (ROOT / name).read_text()
-        assert not re.search(r"index-url|/home/|/root/|pypi\.org|https?://(?!127\.0\.0\.1)", text), name
+        assert not re.search(
+            r"index-url|/home/|/root/|pypi\.org|https?://(?!127\.0\.0\.1|kabin\.example/)", text
+        ), name

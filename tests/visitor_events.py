@@ -129,6 +129,7 @@ def entries() -> st.SearchStrategy[EventItem]:
         size=st.none() | sizes,
         discount=st.sampled_from([None, 0.0, 5.0]),
         coupon=st.sampled_from([None, None, "TEN"]),
+        preselected=st.booleans(),
     )
 
 

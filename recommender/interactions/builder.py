@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -68,13 +69,17 @@ class InteractionsBuilder:
             self._discounted.append(_discounted(entry))
             self._size.append(UNKNOWN if size is None else _code(self._sizes, size))
             self._fit.append(FIT_CODES.get(event.fit or "", 0))
-            self._preselected.append(event.preselected)
+            self._preselected.append(event.is_preselected(entry))
             self._transaction.append(transaction)
             self._rank.append(SOURCE_RANK[event.source])
             self._event.append(self._events)
 
     def build(self) -> Interactions:
-        """Return the rows so far, each order once: the server's copy before an import's before a browser's."""
+        """Return the rows so far, each order once: the server's copy before an import's before a browser's.
+
+        Which sizes were preselected only the browser knows: what any copy of an order says of it holds for the
+        same item and size of the copy that counts.
+        """
         timestamp = np.array(self._timestamp, dtype=np.float64)
         everything = Interactions(
             visitor=np.array(self._visitor, dtype=np.int32),
@@ -90,6 +95,7 @@ class InteractionsBuilder:
             size_labels=list(self._sizes),
         )
         transaction = np.array(self._transaction, dtype=np.int32)
+        everything = replace(everything, preselected=preselected_by_line(everything, transaction))
         rank = np.array(self._rank, dtype=np.uint8)
         event = np.array(self._event, dtype=np.int64)
         return everything.take(once_per_transaction(transaction, rank, timestamp, event))
@@ -134,6 +140,28 @@ def once_per_transaction(
         chosen = event[order[first]]
         keep[order] = event[order] == chosen[np.searchsorted(transactions, transaction[order])]
     return keep
+
+
+def preselected_by_line(rows: Interactions, transaction: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return bool ``[rows]``: ``preselected``, with what one copy of an order says carried to its other copies.
+
+    Lines correspond that have the same item and size, whatever the case of the size's letters.
+
+    Args:
+        rows: every copy of every order, and whatever else happened.
+        transaction: int32 ``[rows]``, ``UNKNOWN`` for rows that belong to no order.
+    """
+    told = transaction[rows.preselected & (transaction != UNKNOWN)]
+    concerned = np.flatnonzero(np.isin(transaction, told))
+    preselected = rows.preselected.copy()
+    if concerned.size:
+        folded: dict[str, int] = {}
+        label = np.array([_code(folded, text.strip().casefold()) for text in rows.size_labels] + [UNKNOWN])
+        lines = np.column_stack([transaction, rows.item, label[rows.size]])[concerned]
+        _, line = np.unique(lines, axis=0, return_inverse=True)
+        line = line.reshape(-1)
+        preselected[concerned] = np.isin(line, line[rows.preselected[concerned]])
+    return preselected
 
 
 def _code(codes: dict[str, int], text: str) -> int:

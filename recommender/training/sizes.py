@@ -22,8 +22,11 @@ _KIND: Final = {
     InteractionKind.REFUND: EvidenceKind.REFUND,
     InteractionKind.DESELECT: EvidenceKind.DESELECT,
 }
-_PRESELECTED: Final = {InteractionKind.PURCHASE: EvidenceKind.PURCHASE_PRESELECTED}
-"""A click or a cart on a size that Kabin had preselected is no evidence."""
+_PRESELECTED: Final = {
+    InteractionKind.PURCHASE: EvidenceKind.PURCHASE_PRESELECTED,
+    InteractionKind.REFUND: EvidenceKind.REFUND,
+}
+"""A click or a cart on a size that Kabin had preselected is no evidence; that it was sent back is."""
 _FIT: Final = {
     FIT_CODES["small"]: EvidenceKind.TOO_SMALL,
     FIT_CODES["true"]: EvidenceKind.TRUE_TO_SIZE,

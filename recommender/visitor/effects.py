@@ -131,11 +131,14 @@ class _Act:
         self._day = min(max(event.day, 0), LAST_DAY)
 
     def evidence(self) -> tuple[SizeEvidence, ...]:
-        kind = _evidence_kind(self._event)
-        if kind is None:
+        kinds = _evidence_kinds(self._event)
+        if kinds == (None, None):
             return ()
         records: dict[SizeEvidence, None] = {}
         for line in self._lines:
+            kind = kinds[self._event.is_preselected(line.entry)]
+            if kind is None:
+                continue
             size = size_of(line)
             if line.item is not None and size is not None and fits_record(size):
                 records[SizeEvidence(self._day, int(kind), line.item_key, line.item.department, size)] = None
@@ -255,19 +258,22 @@ _CHOICE_KINDS: Final = {
 }
 
 
-def _evidence_kind(event: Event) -> EvidenceKind | None:
-    """Return what the event says about its items' sizes, ``None`` for nothing."""
+def _evidence_kinds(event: Event) -> tuple[EvidenceKind | None, EvidenceKind | None]:
+    """Return what the event says about a size of the visitor's own choice, and about one that Kabin preselected.
+
+    ``None`` stands for nothing.
+    """
     if event.name in _CHOICE_KINDS:
-        return None if event.preselected else _CHOICE_KINDS[event.name]
+        return _CHOICE_KINDS[event.name], None
     if event.name is EventName.REFUND:
-        return EvidenceKind.REFUND
+        return EvidenceKind.REFUND, EvidenceKind.REFUND
     if event.name is EventName.FIT_FEEDBACK:
-        return _FIT_KINDS.get(event.fit or "")
+        kind = _FIT_KINDS.get(event.fit or "")
+        return kind, kind
     if event.name is not EventName.PURCHASE:
-        return None
-    if event.preselected:
-        return EvidenceKind.PURCHASE_PRESELECTED
-    return EvidenceKind.PURCHASE_UNCONFIRMED if event.source == "browser" else EvidenceKind.PURCHASE
+        return None, None
+    own = EvidenceKind.PURCHASE_UNCONFIRMED if event.source == "browser" else EvidenceKind.PURCHASE
+    return own, EvidenceKind.PURCHASE_PRESELECTED
 
 
 def _puts_cheap_first(sort_by: str | None) -> bool:

@@ -151,7 +151,7 @@ def settle(evidence: Sequence[SizeEvidence]) -> tuple[SizeEvidence, ...]:
     """Leave out reports of a purchase that another report of it supersedes.
 
     A browser and the shop's server may both report an order, up to two days apart. The server's word stands
-    over the browser's, and the browser's word that the size had been preselected stands over the server's,
+    over the browser's, and the browser's word that an item's size had been preselected stands over the server's,
     which cannot know. Choosing when reading, not when storing, keeps the stored evidence a plain set.
 
     Args:

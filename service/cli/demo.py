@@ -1,8 +1,9 @@
-"""`kabin demo`: a simulated shop, from the feed to three calls that show what Kabin does."""
+"""`kabin demo`: a simulated shop, from the feed to pages to browse and three calls that show what Kabin does."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help comes at once
 
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -25,7 +26,7 @@ from service.cli.store import redis_of
 from service.cli.train import train_on_log
 from service.demo.crowd import DAYS, crowd_rows, simulate_crowd
 from service.demo.shop import DemoItem, feed_rows, simulate_shop
-from service.demo.tour import Tour, TourError, plan_tour, take_tour, wait_until_ready
+from service.demo.tour import Tour, TourError, check_pages, plan_tour, take_tour, wait_until_ready
 from service.identity import VisitorTokens, load_signing_keys
 from service.imports.history import HistoryForm, HistoryReader
 from service.imports.mapping import bind_mapping
@@ -35,6 +36,7 @@ from service.settings import Settings
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
 START_TIMEOUT_SECONDS: Final = 60.0
+REDIS_TIMEOUT_MS: Final = 150
 
 
 @click.command()
@@ -65,13 +67,14 @@ START_TIMEOUT_SECONDS: Final = 60.0
 @click.option(
     "--check",
     is_flag=True,
-    help="Make the three calls, print the answers, and exit: 0 if they show what they should, else 1.",
+    help="Look at the shop's pages, make the three calls, print the answers, and exit: 0 if all is as it should be, else 1.",
 )
 def demo(seed: int, visitors: int, port: int | None, data_dir: Path | None, *, check: bool) -> None:
-    """Run a simulated shop and print three calls to try.
+    """Run a simulated shop to try in the browser, and print three calls.
 
     Invents a fashion shop and sixty days of what its visitors did, imports the feed and the events, trains a model,
-    and starts the service on an embedded Valkey, each by the same code that a real shop runs. Ctrl-C ends it.
+    and starts the service on an embedded Valkey, each by the same code that a real shop runs; the shop's pages are
+    served beside it, with a panel that says what Kabin knows and why. Ctrl-C ends it.
     """
     started = time.monotonic()
     click.echo(
@@ -85,12 +88,16 @@ def demo(seed: int, visitors: int, port: int | None, data_dir: Path | None, *, c
             data_dir=folder,
             server_key=SecretStr(secrets.token_urlsafe(24)),
             redis_prefix="demo",
+            # Safari and plain HTTP clients keep no Secure cookie of a loopback address.
+            cookie_secure=False,
+            # Whoever tries Kabin on a busy laptop wants to see decisions, not how it goes on without Redis.
+            redis_timeout_ms=REDIS_TIMEOUT_MS,
         )
         items = simulate_shop(seed)
         with redis_of(settings) as reachable:
             _prepare(reachable, items, seed, visitors)
             click.echo(f"ready after {time.monotonic() - started:.1f} s")
-            _serve(reachable, items, check=check)
+            _serve(reachable, items, seed, check=check)
 
 
 def _prepare(settings: Settings, items: list[DemoItem], seed: int, visitors: int) -> None:
@@ -108,18 +115,18 @@ def _prepare(settings: Settings, items: list[DemoItem], seed: int, visitors: int
     train_on_log(settings)
 
 
-def _serve(settings: Settings, items: list[DemoItem], *, check: bool) -> None:
-    from service.app import build
+def _serve(settings: Settings, items: list[DemoItem], seed: int, *, check: bool) -> None:
+    from service.demo.application import build_demo
     from service.server import serve as serve_app
 
     base_url = f"http://{HOST}:{settings.port}"
     token = VisitorTokens(load_signing_keys((), settings.data_dir)).issue().token
-    guide = _Guide(base_url, plan_tour(items, token, time.time()), check=check)
+    guide = _Guide(base_url, plan_tour(items, token, time.time()), items, check=check)
     guide.start()
-    # The screen belongs to the three calls: only warnings may come between.
+    # The screen belongs to the shop's address and the calls: only warnings may come between.
     logging.disable(logging.INFO)
     try:
-        serve_app(settings, build)
+        serve_app(settings, functools.partial(build_demo, seed=seed))
     finally:
         logging.disable(logging.NOTSET)
     guide.finish()
@@ -128,10 +135,11 @@ def _serve(settings: Settings, items: list[DemoItem], *, check: bool) -> None:
 class _Guide(threading.Thread):
     """Waits for the service, then prints the tour, or takes it and ends the service."""
 
-    def __init__(self, base_url: str, tour: Tour, *, check: bool) -> None:
+    def __init__(self, base_url: str, tour: Tour, items: list[DemoItem], *, check: bool) -> None:
         super().__init__(daemon=True)
         self._base_url = base_url
         self._tour = tour
+        self._items = items
         self._check = check
         self._failure: str | None = None
 
@@ -140,6 +148,7 @@ class _Guide(threading.Thread):
         try:
             wait_until_ready(self._base_url, timeout_seconds=START_TIMEOUT_SECONDS)
             if self._check:
+                self._look_at_pages()
                 answers = take_tour(self._tour, self._base_url)
                 for call, answer in zip(self._tour.calls, answers, strict=True):
                     click.echo(f"\n{call.caption}\n  {_brief(answer)}")
@@ -155,8 +164,15 @@ class _Guide(threading.Thread):
         if self._failure:
             raise click.ClickException(self._failure)
 
+    def _look_at_pages(self) -> None:
+        for path, size in check_pages(self._items, self._base_url):
+            click.echo(f"{self._base_url}{path}  {size:,} bytes")
+
     def _print_lines(self) -> None:
-        click.echo(f"\nKabin answers on {self._base_url}. In another terminal, one after the other:")
+        click.echo(f"\nThe shop: {self._base_url}/\n")
+        for step in self._tour.steps:
+            click.echo(f"- {step}")
+        click.echo("\nOr in another terminal, one after the other:")
         for number, call in enumerate(self._tour.calls, 1):
             click.echo(f"\n{number}. {call.caption}\n\n{call.as_curl(self._base_url)}")
         click.echo("\nCtrl-C ends the demonstration.")

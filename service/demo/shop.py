@@ -113,7 +113,7 @@ def feed_rows(items: Sequence[DemoItem], *, base_url: str, now: float) -> Iterat
 
     Args:
         items: the shop.
-        base_url: what links start with; the images behind them do not exist.
+        base_url: of the shop, without a slash at the end; links and images start with it.
         now: Unix seconds; how long items have been listed counts back from it.
     """
     today = datetime.fromtimestamp(now, UTC).date()
@@ -124,8 +124,8 @@ def feed_rows(items: Sequence[DemoItem], *, base_url: str, now: float) -> Iterat
                 "id": sku_id,
                 "item_group_id": item.item_id,
                 "title": item.title,
-                "link": f"{base_url}/items/{item.item_id.lower()}",
-                "image_link": f"{base_url}/images/{item.item_id.lower()}-{color.replace(' ', '_')}.webp",
+                "link": base_url + product_path(item.item_id),
+                "image_link": base_url + garment_path(item.item_id, color),
                 "availability": "out_of_stock" if size in item.sold_out else "in_stock",
                 "price": f"{item.price:.2f} EUR",
                 "brand": item.brand,
@@ -141,6 +141,22 @@ def feed_rows(items: Sequence[DemoItem], *, base_url: str, now: float) -> Iterat
             if item.sale_price is not None:
                 row["sale_price"] = f"{item.sale_price:.2f} EUR"
             yield row
+
+
+def product_path(item_id: str, color: str | None = None) -> str:
+    """Return where the shop shows an item, in one of its colours if given."""
+    path = f"/product/{item_id}"
+    return path if color is None else f"{path}?color={color_slug(color)}"
+
+
+def garment_path(item_id: str, color: str) -> str:
+    """Return where the drawing of an item in one colour is."""
+    return f"/garments/{item_id}-{color_slug(color)}.svg"
+
+
+def color_slug(color: str) -> str:
+    """Return how a colour is spelt in paths: ``sky_blue``."""
+    return color.replace(" ", "_")
 
 
 def _simulate_item(rng: random.Random, garment: Garment, item_id: str) -> DemoItem:

@@ -1,20 +1,31 @@
-"""Three calls that show what Kabin does: ask, tell, ask again. As curl lines for a person, or made by themselves."""
+"""What to try: steps in the browser, and three calls that ask, tell and ask again, as curl lines or made by themselves."""
 
 import json
 import shlex
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from service.demo.shop import DemoItem
+from service.demo.shop import DemoItem, garment_path, product_path
 
 SIZE: Final = "M"
 CHOICES: Final = 3
 """Distinct items from which Kabin preselects: fewer give a hint."""
 
+SALE_VIEWS: Final = 6
+"""Items of the sale to look at until the homepage turns to it: six, or five after the sale’s own page of offers."""
+
+STEPS: Final = (
+    f"Women, Shirts: choose {SIZE} on two shirts and look at a third: a hint. Choose it there too: a fourth has it chosen.",
+    f"Look at {SALE_VIEWS} items of the sale and go back to the home page: it has turned to the sale.",
+    "The panel says what Kabin knows and why, and makes you somebody else: a trend seeker, a deal seeker, nobody known.",
+)
+"""What to try in the browser, in the order in which one visitor can."""
+
+_TIMEOUT_SECONDS: Final = 10
 _KIND: Final = "Women > Tops > Shirts"
 
 
@@ -47,7 +58,7 @@ class Call:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - likewise
                 content: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
             raise TourError(
@@ -65,6 +76,7 @@ class Tour:
     question: Call
     deeds: Call
     again: Call
+    steps: tuple[str, ...] = STEPS
 
     @property
     def calls(self) -> tuple[Call, Call, Call]:
@@ -132,6 +144,37 @@ def take_tour(tour: Tour, base_url: str) -> list[dict[str, Any]]:
     )
     _expect(bool(after["recommendations"]), "no recommendations")
     return answers
+
+
+def check_pages(items: Sequence[DemoItem], base_url: str) -> Iterator[tuple[str, int]]:
+    """Fetch a page of every kind, a drawing and the storefront script, and yield each path with its size in bytes.
+
+    Raises:
+        TourError: one of them is not what it should be.
+    """
+    item = items[0]
+    pages = ("/", "/category/women", "/category/sale", product_path(item.item_id), "/cart")
+    for path in pages:
+        text = _fetch(base_url, path, media_type="text/html")
+        for expected in ("</html>", "/kabin.js", "kabin-panel"):
+            _expect(expected in text, f"{path} is a page without {expected}")
+        yield path, len(text.encode())
+    drawing = garment_path(item.item_id, item.colors[0])
+    yield drawing, len(_fetch(base_url, drawing, media_type="image/svg+xml").encode())
+    script = _fetch(base_url, "/kabin.js", media_type="text/javascript")
+    _expect("/personalize" in script, "/kabin.js is not the storefront script")
+    yield "/kabin.js", len(script.encode())
+
+
+def _fetch(base_url: str, path: str, *, media_type: str) -> str:
+    try:
+        with urllib.request.urlopen(base_url + path, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the service just started
+            found = answer.headers.get_content_type()
+            text: str = answer.read().decode()
+    except (OSError, ValueError) as error:
+        raise TourError(f"{path} does not answer as it should: {error}") from None
+    _expect(found == media_type, f"{path} is {found}, not {media_type}")
+    return text
 
 
 def wait_until_ready(base_url: str, *, timeout_seconds: float) -> None:

@@ -13,8 +13,10 @@ from service.answers import (
     RecommendationAnswer,
     SizeAnswer,
     SlotsAnswer,
+    VisitorAnswer,
 )
 from service.personalization import Answer
+from service.visitor_report import VisitorReport
 
 
 def personalize_answer(answer: Answer, token: str | None, *, now: float) -> PersonalizeAnswer:
@@ -72,3 +74,20 @@ def recommendation_answers(chosen: Sequence[Recommendation], now: float) -> list
         }
         for one in chosen
     ]
+
+
+def visitor_answer(visitor_id: str, report: VisitorReport) -> VisitorAnswer:
+    """Return everything held about a visitor."""
+    return {
+        "visitor_id": visitor_id,
+        "last_seen": report.last_seen,
+        "session_started": report.session_started,
+        "sizes": report.sizes,
+        "evidence": report.evidence,
+        "cart": report.cart,
+        "recently_viewed": report.recently_viewed,
+        "discount_affinity": affinity_answer(report.decision.affinity),
+        "slots": slots_answer(report.decision.homepage),
+        "recommendations": recommendation_answers(report.decision.recommendations, report.at),
+        "model_version": report.model_version,
+    }

@@ -22,6 +22,8 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 
 _DRAINED_BYTES: Final = 4 * 1024 * 1024
 """How much of a body that is too large is read and dropped: many clients only read an answer after sending."""
+_BODILESS: Final = frozenset({204, 304})
+"""Statuses without a body, and so without a length (RFC 9110 §8.6)."""
 _ALWAYS: Final = (b"x-content-type-options", b"nosniff")
 
 
@@ -52,12 +54,9 @@ class Reply:
 
     async def send(self, send: Send, *, extra: Sequence[tuple[bytes, bytes]], head: bool) -> None:
         """Send the reply; ``head`` leaves the body out, as the answer to a HEAD request must."""
-        headers = [
-            (b"content-length", str(len(self.body)).encode()),
-            _ALWAYS,
-            *self.headers,
-            *extra,
-        ]
+        headers = [_ALWAYS, *self.headers, *extra]
+        if self.status not in _BODILESS:
+            headers.append((b"content-length", str(len(self.body)).encode()))
         if self.body:
             headers.append((b"content-type", self.content_type))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

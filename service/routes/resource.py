@@ -15,8 +15,15 @@ from service.routes.exchange import NO_STORE, ClientGone, Reply, Request
 from service.routes.origins import OriginPolicy
 
 Handler = Callable[[Request], Awaitable[Reply]]
-Access = Literal["browser", "server", "operator"]
-"""Who may call: pages and servers; servers with the key; whoever can reach the port."""
+Access = Literal["browser", "server", "operator", "public"]
+"""Who may call: allowed pages and servers; servers with the key; whoever can reach the port; that, and any page."""
+
+_ANY_PAGE: Final = (
+    (b"access-control-allow-origin", b"*"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"timing-allow-origin", b"*"),
+)
+"""What is the same for everybody may be loaded, read and timed by every page; no cookie is involved."""
 
 CLIENT_GONE: Final = 499
 """The status under which hung-up requests are counted (nginx's number); never sent."""
@@ -86,13 +93,15 @@ class Resource:
 
     def _shed(self) -> None:
         edge = self._edge
-        if edge.in_flight > edge.max_in_flight and self._access != "operator":
+        if edge.in_flight > edge.max_in_flight and self._access in ("browser", "server"):
             raise unavailable("too many requests at once: try again", retry_after_seconds=1)
 
     def _admit(self, request: Request, method: str) -> Sequence[tuple[bytes, bytes]]:
         """Check key and origin, and return the answer's CORS headers."""
         if self._access == "operator":
             return ()
+        if self._access == "public":
+            return _ANY_PAGE
         origin = request.header(b"origin")
         host = request.header(b"host")
         if method == "OPTIONS":

@@ -2,10 +2,9 @@
 
 import time
 
-from service.answers import VisitorAnswer
 from service.identity import VisitorTokens
 from service.problems import Problem, unavailable
-from service.routes.answers import affinity_answer, recommendation_answers, slots_answer
+from service.routes.answers import visitor_answer
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.stores.connection import StoreUnavailable
 from service.visitor_report import VisitorReports
@@ -29,18 +28,6 @@ class VisitorRoutes:
             raise unavailable("visitors cannot be read now", retry_after_seconds=5) from None
         if report is None:
             raise Problem(404, "nothing is held about this visitor")
-        answer: VisitorAnswer = {
-            "visitor_id": visitor_id,
-            "last_seen": report.last_seen,
-            "session_started": report.session_started,
-            "sizes": report.sizes,
-            "evidence": report.evidence,
-            "cart": report.cart,
-            "recently_viewed": report.recently_viewed,
-            "discount_affinity": affinity_answer(report.decision.affinity),
-            "slots": slots_answer(report.decision.homepage),
-            "recommendations": recommendation_answers(report.decision.recommendations, report.at),
-            "model_version": report.model_version,
-        }
+        answer = visitor_answer(visitor_id, report)
         timing = b"total;dur=%.2f" % ((time.perf_counter() - started) * 1e3)
         return Reply.of_json(answer, headers=[NO_STORE, (b"server-timing", timing)])

@@ -102,6 +102,36 @@ def test_of_two_equal_copies_the_earlier_counts() -> None:
     assert rows_of(table) == [("ann", "a", NOON, InteractionKind.PURCHASE)]
 
 
+@pytest.mark.parametrize("server_first", [True, False])
+def test_what_the_browser_says_of_preselection_holds_for_the_servers_copy(server_first: bool) -> None:
+    """Only the page knows whose choice a size was: it says so item by item, and the shop's copy counts."""
+    items = (EventItem("a", size="M"), EventItem("b", size="L"), EventItem("a", size="S"))
+    ours = (EventItem("a", size=" m ", preselected=True), EventItem("b", size="L"))
+    copies = [
+        ("ann", event(EventName.PURCHASE, *items, source="server", at=NOON + 60, order="T1")),
+        ("ann", event(EventName.PURCHASE, *ours, order="T1")),
+        ("bob", event(EventName.PURCHASE, *items, source="server", order="T2")),
+        ("bob", event(EventName.ADD_TO_CART, EventItem("a", size="M", preselected=True))),
+    ]
+    table = interactions_of_events(copies if server_first else copies[::-1])
+    marked = [
+        (table.visitor_ids[visitor], table.item_ids[item], table.size_labels[size], kind)
+        for visitor, item, size, kind, preselected in zip(
+            *(
+                column.tolist()
+                for column in (table.visitor, table.item, table.size, table.kind, table.preselected)
+            ),
+            strict=True,
+        )
+        if preselected
+    ]
+    assert sorted(marked) == [
+        ("ann", "a", "M", InteractionKind.PURCHASE),
+        ("bob", "a", "M", InteractionKind.CART),
+    ]
+    assert len(table) == 7
+
+
 def test_skus_become_items_and_bring_their_size() -> None:
     """A page that names SKUs teaches the same as one that names items and sizes."""
     catalog = FakeCatalog((FakeItem("dress", (FakeSku("dress-m", "M"), FakeSku("dress-l", "L"))),))

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -203,13 +204,48 @@ def test_a_preselected_size_does_not_confirm_itself(tmp_path: Path) -> None:
     catalog = FakeCatalog((item,))
     first = bought("ann", "a", NOON, "8")
     second = ("ann", replace_preselected(bought("ann", "a", NOON + 7 * 86_400, "8")[1]))
-    result, _ = trained(tmp_path, interactions_of_events([first, second], catalog), catalog=catalog)
+    interactions = interactions_of_events([first, second], catalog)
+    result, _ = trained(tmp_path / "event", interactions, catalog=catalog)
     assert result.metrics["sizes"]["outcomes"] == 0
+    by_item = ("ann", msgspec.structs.replace(second[1], preselected=False, items=(ours(second[1]),)))
+    result, _ = trained(tmp_path / "item", interactions_of_events([first, by_item], catalog), catalog=catalog)
+    assert result.metrics["sizes"]["outcomes"] == 0
+
+
+def test_a_returned_size_is_doubted_whoever_chose_it(tmp_path: Path) -> None:
+    """Marked as preselected or not, a refund takes away the weight of what was bought."""
+    sizes = {
+        label: parse_size(label, department=3, size_system="US", size_type=None)
+        for label in ("8", "10", "12")
+    }
+    items = [
+        FakeItem(name, tuple(FakeSku(f"{name}{label}", label, size) for label, size in sizes.items()))
+        for name in "abc"
+    ]
+    catalog = FakeCatalog(tuple(items))
+    history = [
+        bought("ann", "a", NOON, "8"),
+        bought("ann", "b", NOON + 2 * 86_400, "12"),
+        bought("ann", "c", NOON + 9 * 86_400, "8"),
+    ]
+    entry = EventItem("b", size="12", preselected=True)
+    back = ("ann", Event(EventName.REFUND, "r", NOON + 5 * 86_400, "server", (entry,), transaction_id="t"))
+    rights = []
+    for place, events in enumerate((history, [*history, back])):
+        interactions = interactions_of_events(events, catalog)
+        result, _ = trained(tmp_path / str(place), interactions, catalog=catalog)
+        rights.append((result.metrics["sizes"]["outcomes"], result.metrics["sizes"]["right"]))
+    assert rights == [(2, 0.0), (2, 0.5)]
 
 
 def replace_preselected(event: Event) -> Event:
     """Return the event as one in a size that Kabin had preselected."""
     return Event(event.name, event.event_id, event.timestamp, event.source, event.items, preselected=True)
+
+
+def ours(event: Event) -> EventItem:
+    """Return the event's item as one in a size that Kabin had preselected."""
+    return msgspec.structs.replace(event.items[0], preselected=True)
 
 
 def test_a_model_can_be_written_without_being_published(tmp_path: Path) -> None:

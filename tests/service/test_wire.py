@@ -55,7 +55,9 @@ def test_a_good_event_keeps_all_it_says() -> None:
                 "discount": 1,
                 "quantity": 2,
                 "coupon": "X",
-            }
+                "preselected": True,
+            },
+            {"item_id": "b"},
         ],
         "a_custom_parameter": {"is": "ignored"},
     }
@@ -68,9 +70,10 @@ def test_a_good_event_keeps_all_it_says() -> None:
         "D1",
         True,
     )
-    (item,) = event.items
+    item, other = event.items
     assert (item.item_id, item.item_variant, item.size) == ("a", "a-m", "M")
     assert (item.price, item.discount, item.quantity, item.coupon) == (9.5, 1.0, 2, "X")
+    assert (item.preselected, other.preselected) == (True, False)
 
 
 def test_one_bad_event_never_rejects_its_neighbours() -> None:
@@ -101,6 +104,10 @@ def test_unknown_names_are_ignored_and_counted_whatever_they_carry() -> None:
             "/events/0/params/items/0/discount",
         ),
         (add_to_cart(params={"items": [{"item_id": "a"}, {"size": "M"}]}), "/events/0/params/items/1"),
+        (
+            add_to_cart(params={"items": [{"item_id": "a", "preselected": 1}]}),
+            "/events/0/params/items/0/preselected",
+        ),
         (
             add_to_cart(params={"items": [{"item_id": "a", "quantity": 0}]}),
             "/events/0/params/items/0/quantity",

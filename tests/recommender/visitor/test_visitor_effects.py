@@ -78,6 +78,31 @@ def test_no_evidence(name: EventName, fields: dict[str, object]) -> None:
     assert _effects(name, EventItem("i1-12"), **fields).evidence == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "whole_event", "kinds"),
+    [
+        (
+            EventName.PURCHASE,
+            False,
+            [EvidenceKind.PURCHASE_UNCONFIRMED, EvidenceKind.PURCHASE_PRESELECTED],
+        ),
+        (EventName.PURCHASE, True, [EvidenceKind.PURCHASE_PRESELECTED, EvidenceKind.PURCHASE_PRESELECTED]),
+        (EventName.ADD_TO_CART, False, [EvidenceKind.CART]),
+        (EventName.ADD_TO_CART, True, []),
+        (EventName.REFUND, False, [EvidenceKind.REFUND, EvidenceKind.REFUND]),
+    ],
+)
+def test_each_item_says_whether_its_size_was_preselected(
+    name: EventName, whole_event: bool, kinds: list[EvidenceKind]
+) -> None:
+    """Of a mixed order only the marked item is weak evidence; a marked event speaks for all its items."""
+    own, ours = EventItem("i1-12"), EventItem("i2-12", preselected=True)
+    evidence = _effects(name, own, ours, preselected=whole_event).evidence
+    assert [record.kind for record in evidence] == kinds
+    if len(kinds) == 2:
+        assert [record.item_key for record in evidence] == [key_of("i1"), key_of("i2")]
+
+
 def test_unknown_item_is_remembered_but_teaches_nothing() -> None:
     """An item that the catalog lacks is kept as viewed and in the cart, without evidence or affinity."""
     viewed = _effects(EventName.VIEW_ITEM, EventItem("new", size="12", discount=5.0))

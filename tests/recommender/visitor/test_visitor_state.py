@@ -81,6 +81,29 @@ def test_the_servers_report_of_an_order_counts_instead_of_the_browsers() -> None
     assert [record.kind for record in both.settled_evidence()] == [EvidenceKind.PURCHASE]
 
 
+@pytest.mark.parametrize("server_first", [True, False])
+def test_the_browsers_word_on_preselection_stands_item_by_item(server_first: bool) -> None:
+    """Of an order that both report, the server's copy counts except where the browser says it was our size."""
+    copies = [
+        Event(
+            EventName.PURCHASE,
+            source,
+            START,
+            source,
+            (EventItem("i1-12"), EventItem("i2-10", preselected=source == "browser"), EventItem("i3-8")),
+            transaction_id="t1",
+        )
+        for source in ("server", "browser")
+    ]
+    settled = _state_of(copies if server_first else copies[::-1]).settled_evidence()
+    assert {record.item_key: record.kind for record in settled} == {
+        key_of("i1"): EvidenceKind.PURCHASE,
+        key_of("i2"): EvidenceKind.PURCHASE_PRESELECTED,
+        key_of("i3"): EvidenceKind.PURCHASE,
+    }
+    assert len(settled) == 3
+
+
 def test_settling_keeps_the_report_that_knows_best() -> None:
     """Server over browser, the browser's ``preselected`` over both; other items, sizes and weeks stand alone."""
 

@@ -29,7 +29,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_the_demonstration_shows_what_it_says(tmp_path: Path) -> None:
-    """``--check`` makes the three calls itself and exits with 0, whatever the environment configures for a real shop."""
+    """``--check`` looks at the pages, makes the three calls and exits with 0, whatever the environment configures for a real shop."""
     outcome = subprocess.run(  # noqa: S603 - our own interpreter
         [*DEMO, "--check"],
         env=environment(tmp_path) | {"KABIN_STORAGE_CONSENT": "required"},
@@ -40,6 +40,8 @@ def test_the_demonstration_shows_what_it_says(tmp_path: Path) -> None:
     )
     assert outcome.returncode == 0, outcome.stderr
     assert "This shop is simulated (seed 7)" in outcome.stdout
+    assert "/category/sale  " in outcome.stdout
+    assert "/kabin.js  " in outcome.stdout
     assert "size: none" in outcome.stdout
     assert "size: preselect M" in outcome.stdout
     assert not list(tmp_path.glob("kabin-demo-*"))
@@ -68,6 +70,8 @@ def test_the_printed_lines_can_be_pasted_and_ctrl_c_ends_it(tmp_path: Path) -> N
     reader.start()
     try:
         lines = wait_for_lines(process, said)
+        shop = next(line for line in said if line.startswith("The shop: http://127.0.0.1:"))
+        assert said.index(shop) < said.index(lines[0])
         first, told, again = (run_line(line) for line in lines)
         children = psutil.Process(process.pid).children(recursive=True)
         assert children

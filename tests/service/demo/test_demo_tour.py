@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
-from service.demo.shop import simulate_shop
-from service.demo.tour import CHOICES, SIZE, TourError, plan_tour, take_tour, wait_until_ready
+from service.demo.shop import garment_path, simulate_shop
+from service.demo.tour import (
+    CHOICES,
+    SIZE,
+    TourError,
+    check_pages,
+    plan_tour,
+    take_tour,
+    wait_until_ready,
+)
 
 NOW = 1_763_740_800.0
-TOUR = plan_tour(simulate_shop(7), "token.of-a-visitor", NOW)
+SHOP = simulate_shop(7)
+TOUR = plan_tour(SHOP, "token.of-a-visitor", NOW)
 
 
 @contextmanager
@@ -31,6 +40,32 @@ def answering(answers: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def serving(pages: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """Serve these media types and texts by path, the one of ``*`` for all others, on a free port of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            media_type, text = pages.get(self.path, pages["*"])
+            self.send_response(200)
+            self.send_header("content-type", media_type)
+            self.end_headers()
+            self.wfile.write(text.encode())
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
@@ -104,3 +139,34 @@ def test_a_service_that_does_not_come_up_is_said_so() -> None:
     """Waiting ends at its deadline."""
     with pytest.raises(TourError, match="is not ready"):
         wait_until_ready("http://127.0.0.1:9", timeout_seconds=0.1)
+
+
+PAGE = (
+    "text/html; charset=utf-8",
+    '<html><script src="/kabin.js"></script><aside id="kabin-panel"></aside></html>',
+)
+GARMENT = garment_path("K0001", SHOP[0].colors[0])
+WHOLE = {"*": PAGE, GARMENT: ("image/svg+xml", "<svg/>"), "/kabin.js": ("text/javascript", '"/personalize"')}
+
+
+def test_a_whole_shop_passes() -> None:
+    """Every kind of page, a drawing and the script, each told with its size."""
+    with serving(WHOLE) as base_url:
+        found = dict(check_pages(SHOP, base_url))
+    assert set(found) >= {"/", "/category/sale", "/product/K0001", "/cart", GARMENT, "/kabin.js"}
+    assert found["/kabin.js"] == len('"/personalize"')
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "reason"),
+    [
+        ("/cart", ("text/html", "<html>no panel, /kabin.js</html>"), "/cart is a page without kabin-panel"),
+        ("/", ("text/plain", "no shop"), "/ is text/plain, not text/html"),
+        (GARMENT, ("text/html", "<html></html>"), "is text/html, not image/svg"),
+        ("/kabin.js", ("text/javascript", "// nothing"), "is not the storefront script"),
+    ],
+)
+def test_a_shop_that_lacks_something_fails(path: str, answer: tuple[str, str], reason: str) -> None:
+    """A page that came without the script or the panel is told by name."""
+    with serving(WHOLE | {path: answer}) as base_url, pytest.raises(TourError, match=reason):
+        list(check_pages(SHOP, base_url))

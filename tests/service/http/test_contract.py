@@ -93,6 +93,8 @@ def test_the_document_states_the_limit_of_events() -> None:
         ("post /events", "/events", {"json": {"events": [{"name": "scroll"}]}}, 202),
         ("get /items/{id}/similar", "/items/d1/similar", {}, 200),
         ("get /items/{id}/similar", "/items/d99/similar", {}, 404),
+        ("get /kabin.json", "/kabin.json", {}, 200),
+        ("get /kabin-{hash}.js", "/kabin-x.js", {}, 404),
         ("get /healthz", "/healthz", {}, 200),
         ("get /readyz", "/readyz", {}, 200),
         ("put /catalog", "/catalog", {"content": b"{}"}, 503),

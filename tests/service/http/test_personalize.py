@@ -96,6 +96,19 @@ def test_a_repeated_event_counts_once(shop: Any) -> None:
     assert shop.metric("kabin_events_total", outcome="rejected") == 1
 
 
+def test_of_a_mixed_order_only_the_item_we_preselected_is_weak_evidence(shop: Any) -> None:
+    """The page marks the lines whose size it got from Kabin; what the shopper chose counts in full."""
+    items = [{"item_id": "d1-10"}, {"item_id": "d2-10", "preselected": True}, {"item_id": "d4-12"}]
+    order = {"name": "purchase", "event_id": "p", "params": {"transaction_id": "T", "items": items}}
+    visitor_id = shop.personalize(events=[order]).json()["visitor_id"]
+    held = shop.request("GET", f"/visitors/{visitor_id}", headers=shop.trusted).json()
+    assert {record["item_id"]: record["kind"] for record in held["evidence"]} == {
+        "d1": "purchase_unconfirmed",
+        "d2": "purchase_preselected",
+        "d4": "purchase_unconfirmed",
+    }
+
+
 def test_an_order_is_not_offered_again_on_its_thank_you_page(shop: Any) -> None:
     """What this very request reports as bought is left out, sized or not."""
     purchase = {
@@ -333,13 +346,14 @@ class TestLimits:
         assert shop.request("POST", "/personalize", content=body).status_code == 200
 
     def test_more_requests_than_the_service_can_take_are_shed(self, make_shop: Callable[..., Any]) -> None:
-        """503 with Retry-After for pages, while operators still get through."""
+        """503 with Retry-After for pages, while operators and the storefront script still get through."""
         shop = make_shop(max_in_flight=1)
         resource = next(route.app for route in shop.app.routes if route.path == "/personalize")
         resource._edge.in_flight = 1
         response = shop.personalize(page={"type": "home"})
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
         assert shop.request("GET", "/healthz").status_code == 200
+        assert shop.request("GET", "/kabin.js").status_code == 200
 
 
 @pytest.mark.parametrize(

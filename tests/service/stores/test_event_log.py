@@ -31,6 +31,16 @@ def test_an_event_survives_the_log(event: Event) -> None:
     assert msgspec.json.decode(msgspec.json.encode(event), type=Event) == event
 
 
+def test_an_entry_of_before_items_had_the_field_is_still_read() -> None:
+    """Entries lie in log and archive for years; what they do not say is false, and nothing is written for it."""
+    entry = (
+        b'{"name":"purchase","event_id":"o","timestamp":1.0,"source":"browser","items":[{"item_id":"i1"}]}'
+    )
+    event = msgspec.json.decode(entry, type=Event)
+    assert not event.is_preselected(event.items[0])
+    assert msgspec.json.encode(event) == entry
+
+
 async def test_importing_twice_counts_once(client: Client, keyspace: Keyspace) -> None:
     """A history is appended once, also if it repeats itself, comes again, or overlaps with live events."""
     log = EventLog(client, keyspace)

@@ -1,0 +1,53 @@
+/** Questions: one page, one decision, in time or by default. */
+import { defaultDecision } from "./decision";
+import { announce, get, marked } from "./elements";
+import { shownVariant } from "./homepage_slot";
+import type { KabinDecision, KabinPage, KabinRequest } from "./kabin";
+import { isGranted } from "./outbox";
+import { timeoutMs } from "./settings";
+import { send } from "./transport";
+
+/** The page of the newest question: only its answer is applied. */
+export let page: KabinPage | undefined;
+/** What its promise settled with. */
+export let decision: KabinDecision | undefined;
+/** What the service said, be it late. */
+export let answer: KabinDecision | undefined;
+
+let newest: string;
+let promise: Promise<KabinDecision>;
+
+/** Ask for a page, or join the same question while it is open; `changed` is called when there is something new. */
+export const ask = (
+  asked: KabinPage,
+  { limit, preview }: KabinRequest,
+  startMs: number,
+  changed: () => void,
+): Promise<KabinDecision> => {
+  const body = { page: asked, limit: limit ?? marked("limit").map((slot) => +get(slot, "limit")!)[0], preview };
+  const key = JSON.stringify(body);
+  if (key === newest && !decision) return promise;
+  newest = key;
+  page = asked;
+  decision = answer = undefined;
+  return (promise = new Promise((resolve) => {
+    let isSettled: true | undefined;
+    const settle = (given?: KabinDecision): void => {
+      const settled = given || defaultDecision(shownVariant());
+      resolve(settled);
+      if (page === asked) {
+        if (!isSettled) decision = settled;
+        if (given) {
+          answer = given;
+          given.late = isSettled;
+          announce("decision", given);
+        }
+        changed();
+      }
+      isSettled = true;
+    };
+    if (!isGranted) return settle();
+    setTimeout(() => isSettled || settle(), startMs + timeoutMs - Date.now());
+    send("/personalize", body).then(settle);
+  }));
+};

@@ -1,0 +1,14 @@
+/** What the shop set on the script's own element. */
+import { create, get } from "./elements";
+
+const script = (document.currentScript || create("script")) as HTMLScriptElement;
+
+/** Where the service is: an origin, without a slash at the end. */
+export const endpoint = get(script, "endpoint") || new URL(script.src, location.href).origin;
+/** Another origin's cookies may be blocked, so there the visitor's token travels in the body as well. */
+export const isForeign = endpoint !== location.origin;
+/** How long a decision is waited for. */
+export const timeoutMs = +(get(script, "timeout-ms") || 300);
+/** Name of the GA4 array. */
+export const dataLayerName = get(script, "datalayer") || "dataLayer";
+export const needsConsent = get(script, "consent") === "required";

@@ -1,0 +1,110 @@
+/** Talking to the service: one body at a time until the visitor has an identity, and again after failures. */
+import { conforms, defaultDecision } from "./decision";
+import { announce, attempt } from "./elements";
+import type { KabinDecision } from "./kabin";
+import { add, box, EVENT, forget, isGranted, keysOf, objects, put, sizeOf } from "./outbox";
+import { endpoint, isForeign, needsConsent } from "./settings";
+
+const enum Limit {
+  BODY_EVENTS = 50,
+  BODY_BYTES = 32768,
+  QUIET_MS = 1000,
+  FIRST_PAUSE_MS = 2000,
+  LONGEST_PAUSE_MS = 60000,
+}
+
+const VISITOR = "kabin:v";
+
+const inFlight = new Set<string>();
+const ready: Promise<any> = Promise.resolve();
+let queue = ready;
+let isIdentified = false;
+let pauseMs = 0;
+let timer: ReturnType<typeof setTimeout>;
+
+/** Send one body with the events that wait; returns the answer, or undefined if it was none. */
+const deliver = async (path: string, question?: object): Promise<KabinDecision | undefined> => {
+  const events: object[] = [];
+  const batch: string[] = [];
+  const body = {
+    ...question,
+    events,
+    visitor_id: isForeign ? box[VISITOR] : undefined,
+    consent: { storage: objects ? false : needsConsent || undefined },
+  };
+  if (!isGranted) return;
+  for (const key of keysOf(EVENT))
+    if (!inFlight.has(key)) {
+      events.push(attempt(() => JSON.parse(box[key])));
+      if (events.length > Limit.BODY_EVENTS || sizeOf(JSON.stringify(body)) > Limit.BODY_BYTES) {
+        events.pop();
+        send("/events");
+        break;
+      }
+      inFlight.add(key);
+      batch.push(key);
+    }
+  if (!question && !batch[0]) return;
+  let isOver = false;
+  let answer: KabinDecision | undefined;
+  try {
+    // A browser without keepalive (Firefox until 133) may drop what a closing page sends; the next page sends it then.
+    const response = await fetch(endpoint + path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      keepalive: true,
+      credentials: objects ? "omit" : "include",
+    });
+    isOver = /^4(?!08|29)/.test(response.status as unknown as string);
+    const told = await response.json();
+    const example = defaultDecision();
+    if (response.ok && isGranted && conforms(told, question ? example : example.events)) {
+      const receipt = told.events || told;
+      answer = told;
+      isOver = !receipt.retry;
+      isIdentified = true;
+      if (isForeign && told.visitor_id) put(VISITOR, told.visitor_id);
+      announce("events", receipt);
+    }
+  } catch {
+    // Unreachable, or no JSON: the events are kept.
+  }
+  pauseMs = isOver ? 0 : Math.min(pauseMs * 2 || Limit.FIRST_PAUSE_MS, Limit.LONGEST_PAUSE_MS);
+  for (const key of batch) {
+    inFlight.delete(key);
+    if (isOver) forget(key);
+  }
+  if (keysOf(EVENT)[0]) schedule();
+  return answer;
+};
+
+/** Send, when nothing is under way that may bring the visitor's identity; never rejects. */
+export const send = (path: string, question?: object): Promise<KabinDecision | undefined> =>
+  (queue = (isIdentified ? ready : queue).then(() => deliver(path, question)));
+
+/** Send what waits after a second of quiet, or after the pause that follows a failure. */
+export const schedule = (): void => {
+  clearTimeout(timer);
+  timer = setTimeout(send, pauseMs || Limit.QUIET_MS, "/events");
+};
+
+/** Keep one event and have it sent. */
+export const record = (name: string, params: object, timeMs = Date.now()): void => {
+  add(name, params, timeMs);
+  schedule();
+};
+
+const confirmed = new Set<string>();
+
+/** Report once per decision and slot that `element` came into view. */
+export const confirm = (element: Element, slot: string, { decision_id, experiments, late }: KabinDecision): void =>
+  attempt(() => {
+    const key = decision_id + slot;
+    if (!late)
+      new IntersectionObserver((entries, observer) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        observer.disconnect();
+        if (!confirmed.has(key)) record("decision_shown", { decision_id, slot, experiments });
+        confirmed.add(key);
+      }).observe(element);
+  });

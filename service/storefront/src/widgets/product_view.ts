@@ -1,0 +1,26 @@
+/** The view of a product that nobody else reported. */
+import { core } from "./core";
+
+/** How long the shop's own tags have to report it. */
+const VIEW_MS = 1000;
+
+let isDue = false;
+
+/** Another page began: its view is to be reported. */
+export const expectView = (): void => {
+  isDue = true;
+  setTimeout(reportView, VIEW_MS);
+};
+
+/** The shop has reported it. */
+export const cancelView = (): void => {
+  isDue = false;
+};
+
+/** Report it now, if it is due. */
+export const reportView = (): void => {
+  const [page] = core.state();
+  if (isDue && page && page.type === "product")
+    core.track("view_item", { items: [{ item_id: page.item_id, item_variant: page.sku }] });
+  isDue = false;
+};

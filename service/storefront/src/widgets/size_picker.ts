@@ -1,0 +1,172 @@
+/** The size picker: preselecting, hinting, undoing, and hearing what the shopper chooses. */
+import { core } from "./core";
+import { create, get, marked, set, PREFIX, type Control } from "../elements";
+import type { Plain } from "./ga4";
+
+const PICKER = "size-picker";
+const enum Limit {
+  PRESELECTED_ITEMS = 20,
+  /** A live region has to be there before its text is. */
+  ANNOUNCE_MS = 100,
+}
+
+const BUTTONS = "button,[role=radio],[role=option]";
+const UNAVAILABLE = `:disabled,[aria-disabled=true],[${PREFIX}sold-out]`;
+const PRESELECTED_ITEM = "kabin:p:";
+
+/** The shopper chose, or took our choice back: no more help on this item. */
+let isSettled = false;
+/** The newest choice; pickers need not show theirs. */
+let choice: Control | undefined;
+/** The decision that chose it, if it was ours. */
+let oursBy: string | null | undefined;
+let note: Control | undefined;
+let isOurAct = false;
+
+const optionsIn = (picker: Control): Control[] => [
+  ...picker.querySelectorAll<Control>("option,input[type=radio]," + BUTTONS),
+];
+const skuOf = (option: Control): string | undefined => get(option, "sku") || option.value || undefined;
+const labelOf = (option: Control): string =>
+  get(option, "size") || ((option.labels && option.labels[0]) || option).textContent!.trim();
+
+const chosenIn = (picker: Control): Control | undefined =>
+  optionsIn(picker).find(
+    (option) =>
+      // Neither a placeholder nor what a select without one begins with.
+      (option.selected && option.value && !option.disabled && (option.index || option.defaultSelected)) ||
+      option.checked ||
+      option.matches("[aria-pressed=true],[aria-checked=true],[aria-selected=true]"),
+  );
+
+/**
+ * Choose an option as a shopper would, so that the shop's own code follows; given the `index` that a select had
+ * before, take that back.
+ */
+const act = (option: Control, index?: number): void => {
+  const select = option.closest("select");
+  const target = select || option;
+  const isChecked = option.checked;
+  isOurAct = true;
+  if (select) select.selectedIndex = index ?? option.index!;
+  else if (isChecked) {
+    // A radio is left by choosing another of its group; frameworks that watch `checked` being set notice the events then.
+    const other = option.cloneNode() as HTMLInputElement;
+    option.after(other);
+    other.checked = true;
+    other.remove();
+  } else option.click();
+  if (select || isChecked)
+    ["click", "input", "change"].forEach((type) => target.dispatchEvent(new Event(type, { bubbles: true })));
+  isOurAct = false;
+  if (note) target.focus();
+};
+
+/** Take the note away; what is in the picker stays, and is ours no more. */
+const release = (): void => {
+  if (oursBy) choice!.removeAttribute(PREFIX + "preselected");
+  if (note) note.remove();
+  oursBy = note = undefined;
+};
+
+const settle = (name: string, option?: Control): void => {
+  const [page, decision] = core.state();
+  isSettled = true;
+  release();
+  choice = option;
+  if (option && page && page.item_id)
+    core.record(name, {
+      items: [{ item_id: page.item_id, item_variant: skuOf(option), size: labelOf(option) }],
+      decision_id: (decision && decision.size.size && decision.decision_id) || undefined,
+    });
+};
+
+/** Preselect or hint, in a picker that the shopper left alone. */
+export const offerSize = (): void => {
+  const [, decision] = core.state();
+  if (note && !(note.isConnected && (!oursBy || choice!.isConnected))) release();
+  // A click of ours is heard before it is done.
+  if (!decision || isSettled || note || isOurAct) return;
+  const { action, size, sku } = decision.size;
+  for (const picker of size ? marked(PICKER) : []) {
+    const options = optionsIn(picker);
+    const option =
+      options.find((one) => sku && [get(one, "sku"), one.value].includes(sku)) ||
+      options.find((one) => [labelOf(one), one.value].includes(size!));
+    if (
+      !option ||
+      chosenIn(picker) ||
+      option.closest(UNAVAILABLE) ||
+      (option.type === "submit" && option.form)
+    )
+      continue;
+    const isOurs = action === "preselect";
+    const before = isOurs ? (picker as any).selectedIndex || 0 : undefined;
+    const say = (name: string, usual: string): string => (get(picker, name + "-text") || usual).replace("{size}", size!);
+    if (isOurs) {
+      act(option);
+      set((choice = option), "preselected", "");
+      oursBy = decision.decision_id;
+    }
+    const button = create("button");
+    const status = create("span");
+    note = create("div");
+    note.className = "kabin-size-note";
+    status.setAttribute("role", "status");
+    button.type = "button";
+    button.textContent = isOurs ? say("undo", "Undo") : say("hint", "You often choose {size}");
+    button.onclick = () => {
+      act(option, before);
+      settle(isOurs ? "deselect_size" : "select_size", option);
+      if (isOurs) choice = undefined;
+    };
+    note.append(status, button);
+    const form = picker.closest("form");
+    const place = (form && marked("size-note", form)[0]) || marked("size-note")[0];
+    if (place) place.append(note);
+    else (picker.closest("label") || picker).after(note);
+    if (isOurs) setTimeout(() => (status.textContent = say("preselect", "Your usual size: {size}")), Limit.ANNOUNCE_MS);
+    core.confirm(note, "size", decision);
+    return;
+  }
+};
+
+/** Hear a choice; `event` is any click or change of the page. */
+export const hearChoice = (event: Event, target: Element): void => {
+  const picker = target.closest<Control>(`[${PREFIX + PICKER}]`);
+  if (!picker || isOurAct || !event.isTrusted || (note && note.contains(target))) return;
+  const isChange = event.type === "change";
+  const option = (isChange ? chosenIn(picker) : target.closest<Control>(BUTTONS)) || undefined;
+  if (option ? !option.closest(UNAVAILABLE) : isChange) settle("select_size", option);
+};
+
+/** Start afresh with another item. */
+export const resetPicker = (): void => {
+  release();
+  isSettled = false;
+  choice = undefined;
+};
+
+/** Complete what is put into the cart, and what is bought, with the size and with whose choice it was. */
+export const annotate = (name: string, params: Plain): void => {
+  const [page] = core.state();
+  const box = core.box();
+  const picker = marked(PICKER)[0];
+  const option = (picker && chosenIn(picker)) || choice;
+  for (const item of params.items || []) {
+    const key = PRESELECTED_ITEM + item.item_id;
+    if (name === "purchase" && box[key] && [box[key], undefined].includes(item.size)) item.preselected = true;
+    if (name !== "add_to_cart") continue;
+    core.forget(key);
+    if (option && page && [page.item_id, page.sku, skuOf(option)].includes(item.item_id)) {
+      const label = labelOf(option);
+      item.size = item.size || label;
+      if (oursBy && option === choice && item.size === label) {
+        params.preselected = true;
+        params.decision_id = oursBy;
+        core.put(key, label);
+        core.limit(PRESELECTED_ITEM, Limit.PRESELECTED_ITEMS);
+      }
+    }
+  }
+};

@@ -1,0 +1,1 @@
+"""kabin.js in real Chromium, against a scripted service."""
