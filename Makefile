@@ -10,7 +10,7 @@ SOURCES := recommender service tests
 STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types quick slow format storefront clean
+.PHONY: help demo test lint types quick slow verify format storefront clean
 
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ types: $(CHECKS) ## mypy --strict
 	$(BIN)/mypy --strict
 
 quick: $(CHECKS) ## The quick part of the tests
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow and not proof"
+
+verify: $(CHECKS) ## Long proofs beside `make test`: thousands of simulated experiments
+	$(BIN)/pytest -q -m proof
 
 slow: $(CHECKS) ## The slow part of the tests: whole servers, a cluster, a real browser, real data
 	$(BIN)/pytest -q -m slow

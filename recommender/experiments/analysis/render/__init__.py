@@ -1,0 +1,1 @@
+"""How a report looks: tables for a terminal, a page for a browser."""

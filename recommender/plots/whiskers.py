@@ -1,0 +1,71 @@
+"""A plot of estimates with a narrow and a wide interval each, one a row, around a common zero."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from recommender.plots.lines import WIDTH, frame
+from recommender.plots.markup import SERIES, element
+from recommender.plots.scale import Scale
+
+_ROW: Final = 30.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 250.0, 34.0, 12.0, 44.0
+
+
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """One row: an estimate, the interval drawn thick, and the wider one drawn thin."""
+
+    label: str
+    estimate: float
+    narrow: tuple[float, float]
+    wide: tuple[float, float]
+    series: int = 0
+
+
+def whisker_plot(
+    name: str,
+    title: str,
+    description: str,
+    rows: Sequence[Whisker],
+    *,
+    words: Callable[[float], str],
+    axis_label: str,
+    limits: tuple[float, float] | None = None,
+) -> Element:
+    """Draw one row for each estimate.
+
+    Args:
+        name: unique in the page.
+        title: what is shown; read out by a screen reader.
+        description: what there is to see; read out too.
+        rows: at least one, from top to bottom.
+        words: text of a tick.
+        axis_label: what the axis is.
+        limits: least and greatest value shown; what lies outside is cut at the edge. Default: everything.
+    """
+    least = min(0.0, *(row.wide[0] for row in rows))
+    most = max(0.0, *(row.wide[1] for row in rows))
+    if limits is not None:
+        least, most = max(least, limits[0]), min(most, limits[1])
+    scale = Scale.over(least, most, _LEFT, WIDTH - _RIGHT)
+    bottom = _TOP + _ROW * len(rows)
+    drawing = frame(name, title, description, bottom + _BOTTOM)
+    for tick in scale.ticks:
+        place = scale.place(tick)
+        drawing.append(element("line", class_="grid", x1=place, x2=place, y1=_TOP, y2=bottom))
+        drawing.append(element("text", words(tick), x=place, y=bottom + 18, text_anchor="middle"))
+    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    drawing.append(element("text", axis_label, x=middle, y=bottom + 38, text_anchor="middle"))
+    zero = scale.clipped(0.0)
+    drawing.append(element("line", class_="reference", x1=zero, x2=zero, y1=_TOP, y2=bottom))
+    for number, row in enumerate(rows):
+        y = _TOP + _ROW * (number + 0.5)
+        style = f"series-{row.series % SERIES}"
+        drawing.append(element("text", row.label, x=_LEFT - 12, y=y + 4, text_anchor="end"))
+        for width, (low, high) in (("wide", row.wide), ("narrow", row.narrow)):
+            ends = {"x1": scale.clipped(low), "x2": scale.clipped(high)}
+            drawing.append(element("line", class_=f"{width} {style}", y1=y, y2=y, **ends))
+        drawing.append(element("circle", class_=f"dot {style}", cx=scale.clipped(row.estimate), cy=y, r=4.5))
+    return drawing
