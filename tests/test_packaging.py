@@ -11,7 +11,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parent.parent
-BUILT = {"kabin.js", "kabin.d.ts", "loader.html", "manifest.json"}
+BUILT = {"kabin-widgets.js", "kabin.js", "kabin.d.ts", "loader.html", "manifest.json"}
 
 
 def run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,9 @@ COMMANDS: Final[dict[str, _Entry]] = {
         "service.cli.evaluate:evaluate", "Measure sizes, recommendations or affinity on history."
     ),
     "model": _Entry("service.cli.model:model", "List, show or publish models."),
-    "demo": _Entry("service.cli.demo:demo", "Run a simulated shop to try in the browser, and print three calls."),
+    "demo": _Entry(
+        "service.cli.demo:demo", "Run a simulated shop to try in the browser, and print three calls."
+    ),
 }
 """Every command: where it is defined and what it does. The lists of help are printed without loading any."""
 
