@@ -1,10 +1,13 @@
 """Fixtures and settings that every test shares."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.demo_server import run_demo
 
 settings.register_profile(
     "kabin",
@@ -31,3 +34,10 @@ def data_dir() -> Path:
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, the loop that the service uses."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the running demonstration, one for every test that visits it."""
+    with run_demo(tmp_path_factory.mktemp("demo")) as url:
+        yield url

@@ -15,8 +15,8 @@ _JAVASCRIPT: Final = b"text/javascript; charset=utf-8"
 _TEXT: Final = b"text/plain; charset=utf-8"
 """What TypeScript's declarations are sent as; the type registered for ``.ts`` is a video's."""
 
-_MOVING: Final = (b"cache-control", b"public, max-age=300, stale-while-revalidate=86400")
-"""A new release reaches every page within five minutes; meanwhile, and for a day, nobody waits for it."""
+_MOVING: Final = (b"cache-control", b"public, max-age=300")
+"""A new release reaches every page within five minutes: an older script would ask for widgets that are gone."""
 _IMMUTABLE: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _VARY: Final = (b"vary", b"accept-encoding")
 

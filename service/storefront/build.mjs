@@ -50,7 +50,7 @@ for (const name of inputs) sources[name] = sha256(await readFile(root + name));
 
 const widgets = await bundle("widgets/main.ts");
 const widgetsName = `kabin-widgets-${sha256(widgets).slice(0, 12)}.js`;
-const script = enclose(await bundle("main.ts", { define: { WIDGETS_URL: JSON.stringify("./" + widgetsName) } }));
+const script = enclose(await bundle("main.ts", { define: { WIDGETS_URL: JSON.stringify(widgetsName) } }));
 const outputs = {
   "kabin.js": script,
   "kabin-widgets.js": widgets,

@@ -38,7 +38,8 @@ def act(page: Page, statement: str) -> None:
 
 def decided(page: Page, count: int = 1) -> list[dict[str, Any]]:
     """Wait until the page was told ``count`` decisions and could act on them, and return them."""
-    wait_until(page, f"shop.decisions.length >= {count}")
+    # A page that has only just begun has no script yet.
+    wait_until(page, f"typeof shop === 'object' && shop.decisions.length >= {count}")
     page.evaluate("shop.settled()")
     decisions: list[dict[str, Any]] = page.evaluate("shop.decisions")
     return decisions

@@ -27,9 +27,18 @@ def below_the_fold(kabin: FakeKabin, element: str) -> None:
     kabin.pages.edit(element, f"{lines}{element}")
 
 
+OBSERVE = """
+() => new Promise((resolve) => new IntersectionObserver((_, observer) => {
+  observer.disconnect();
+  resolve();
+}).observe(document.body))
+"""
+
+
 def settle(page: Page) -> None:
-    """Let several frames be drawn, in which an observer would have seen what there is, then what is sent arrive."""
-    page.wait_for_timeout(100)
+    """Let observers see what there is, which they all do in the same frames, and what is sent then arrive."""
+    for _ in range(3):
+        page.evaluate(OBSERVE)
     let_pass(page, 3)
 
 

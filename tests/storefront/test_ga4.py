@@ -234,3 +234,16 @@ def test_other_pages_tell_no_view(kabin: FakeKabin, visit: Visit) -> None:
     let_pass(page, 3)
     fence(page)
     assert kabin.events("view_item") == []
+
+
+def test_a_page_that_its_own_tag_made_known_is_viewed_once(kabin: FakeKabin, visit: Visit) -> None:
+    """The tag is the view: none of ours is added to it."""
+    kabin.pages.edit(
+        "<!-- kabin -->",
+        '<script>window.dataLayer = [{event: "view_item", ecommerce: {items: [{item_id: "K0001"}]}}];</script><!-- kabin -->',
+    )
+    page = visit("plain.html")
+    decided(page)
+    pass_time(page, lambda: kabin.events("view_item"))
+    let_pass(page, 5)
+    assert len(kabin.events("view_item")) == 1

@@ -116,6 +116,11 @@
   let knowledge = null;
   let isKnown = false; // Only what changes after the first look is worth a highlight.
 
+  /** Show what has been held back so that nothing moves while it comes in. */
+  function showAll() {
+    panel.dataset.ready = "";
+  }
+
   function say(name, ...content) {
     const place = part(name);
     const before = place.textContent;
@@ -259,10 +264,11 @@
       const answer = await fetch(`/demo/visitor${itemId ? `?item_id=${encodeURIComponent(itemId)}` : ""}`, {
         headers: { accept: "application/json" },
       });
-      if (number !== asked || !answer.ok) return;
+      if (number !== asked) return;
+      if (!answer.ok) return showAll();
       knowledge = await answer.json();
     } catch {
-      return; // What was known before stays on show.
+      return showAll(); // What was known before stays on show.
     }
     attempt(() => {
       showKnowledge();
@@ -271,6 +277,7 @@
       announce();
       isKnown = true;
     });
+    if (decision) showAll();
   }
 
   function refreshSoon() {
@@ -343,6 +350,7 @@
   /** Say so where nothing was decided: kabin.js tells of answers only, and there may be none. */
   function tellSilence() {
     if (decision) return;
+    showAll();
     panel.dataset.state = window.kabin ? "degraded" : "absent";
     say(
       "decided",

@@ -1,5 +1,5 @@
 /** The homepage slot: hidden for a moment, decided once, never swapped after it was shown. */
-import { attempt, get, isParsing, marked, PREFIX, set } from "./elements";
+import { attempt, get, isParsing, marked, PREFIX } from "./elements";
 import { decision } from "./question";
 import { confirm } from "./transport";
 
@@ -17,12 +17,12 @@ export const shownVariant = (): string | undefined =>
 /** Give slots their decided variant; those that are in sight already stay as they are. */
 export const fillHomepage = (): void =>
   marked(SLOT + "]:not([data-kabin-shown").forEach((slot) => {
-    const isDecided = decision && decision.decision_id;
+    const isDecided = decision?.decision_id;
     const variants = marked("variant", slot);
     const chosen = variants.find((one) => isDecided && get(one, "variant") === decision!.slots.homepage.variant);
     // While it is hidden, a slot waits for its decision and for the parser to bring the variant.
     if (isHiding && (!decision || (isDecided && !chosen && isParsing()))) return;
-    set(slot, "shown", "");
+    slot.dataset.kabinShown = "";
     if (!chosen) return;
     variants.forEach((one) => (one.hidden = one !== chosen));
     if (decision!.slots.homepage.reason !== "preview") confirm(slot, "homepage", decision!);
@@ -31,7 +31,7 @@ export const fillHomepage = (): void =>
 /** Show what is still hidden, as it is. */
 export const reveal = (): void => {
   isHiding = false;
-  if (sheet) sheet.replaceSync("");
+  sheet?.replaceSync("");
   fillHomepage();
 };
 

@@ -2,11 +2,12 @@
 import { defaultDecision } from "./decision";
 import { attempt, PREFIX } from "./elements";
 import { widgets, fetchWidgets, isAwaited } from "./widget_script";
-import { fillHomepage, hide, reveal } from "./homepage_slot";
+import { fillHomepage, hide, reveal, shownVariant } from "./homepage_slot";
 import type { KabinDecision, KabinPage, KabinRequest } from "./kabin";
 import { isGranted, openBox, setConsent } from "./outbox";
 import { findPage, PAGE_ATTRIBUTES } from "./page";
 import { ask, page } from "./question";
+import { timeoutMs } from "./settings";
 import { record, send } from "./transport";
 
 /** A call that the loader kept: name, arguments, what settles its promise, and when it was made. */
@@ -22,6 +23,7 @@ interface Kabin {
 }
 
 const HIDDEN_MS = 300;
+const MAX_UNHEARD = 50;
 
 let shownPage: string;
 let foundPage: string;
@@ -33,26 +35,27 @@ const knownPage = new Promise<void>((resolve) => (pageIsKnown = resolve));
 /** What happened that the second script has yet to hear of. */
 const unheard: Event[] = [];
 
-/** Events that it has yet to complete: time in milliseconds, name and parameters. */
-const untracked: [number, string, object][] = [];
+/** What keeps the events that it has yet to complete. */
+const untracked: (() => void)[] = [];
 
-const needWidgets = (): void => fetchWidgets((name, params) => track(Date.now(), name, params), check);
+const keepTracked = (): void => untracked.splice(0).forEach(attempt);
+
+const needWidgets = (): void => fetchWidgets(untracked[0], check);
 
 const apply = (): void => {
   needWidgets();
   attempt(fillHomepage);
-  // Its methods do not throw.
-  if (widgets) {
-    unheard.splice(0).forEach(widgets.hear);
-    widgets.apply(shownPage);
-  }
+  // It does not throw.
+  widgets?.apply(shownPage, unheard.splice(0));
 };
 
 const question = (asked: KabinPage, request: KabinRequest, startMs = Date.now()): Promise<KabinDecision> => {
   const key = [asked.type, asked.item_id, asked.category].join();
   if (key !== shownPage) {
+    widgets?.reset();
+    // What was done on the last page is not to be taken for a choice on this one.
+    if (shownPage) unheard.splice(0);
     shownPage = key;
-    if (widgets) widgets.reset();
   }
   lastRequest = request;
   if (page) hide(HIDDEN_MS);
@@ -63,13 +66,9 @@ const question = (asked: KabinPage, request: KabinRequest, startMs = Date.now())
 };
 
 const check = (): void => {
-  if (widgets) widgets.listen();
-  if (!isAwaited || document.hidden)
-    untracked
-      .splice(0)
-      .forEach(([timeMs, name, params]) =>
-        attempt(() => record(name, widgets ? widgets.complete(name, params) : params, timeMs)),
-      );
+  needWidgets();
+  widgets?.listen();
+  if (!isAwaited) keepTracked();
   attempt(() => {
     const found = findPage(mayGuess);
     const key = JSON.stringify(found);
@@ -82,24 +81,31 @@ const check = (): void => {
   apply();
 };
 
-const track = (startMs: number, name: string, params: object = {}): void => {
-  untracked.push([startMs, name, params]);
-  queueMicrotask(check);
-};
-
+/** In the order in which kept ones are made up for: consent decides about the others. */
 const calls: { [call: string]: (startMs: number, ...args: any[]) => any } = {
-  personalize(startMs, request) {
-    request = request || {};
-    if (request.page) mayGuess = false;
-    return (request.page ? Promise.resolve() : knownPage)
-      .then(() => question(request.page || page, request, startMs))
-      .catch(() => defaultDecision());
-  },
-  track,
   consent(_, given) {
     const before = isGranted;
     setConsent(given === "granted");
-    if (page && isGranted && !before) question(page, lastRequest);
+    if (!isGranted) untracked.splice(0);
+    else if (page && !before) question(page, lastRequest);
+  },
+  personalize(startMs, request) {
+    request = request || {};
+    if (request.page) mayGuess = false;
+    return new Promise((resolve) => {
+      // The page may stay unknown for longer; it is asked about all the same.
+      setTimeout(() => resolve(defaultDecision(shownVariant())), startMs + timeoutMs - Date.now());
+      Promise.resolve(request.page || knownPage)
+        .then(() => question(request.page || page, request, startMs))
+        // A request that cannot be written as JSON gets no more than that.
+        .then(resolve, attempt);
+    });
+  },
+  track(timeMs, name, params = {}) {
+    // A copy, for the shop may empty its cart next.
+    const copy = attempt(() => JSON.parse(JSON.stringify(params))) || params;
+    untracked.push(() => record(name, widgets ? widgets.complete(name, copy) : copy, timeMs));
+    queueMicrotask(check);
   },
 };
 
@@ -107,14 +113,15 @@ const start = (kabin: Kabin): void => {
   const startMs = kabin.t || Date.now();
   const kept = kabin.q || [];
   delete kabin.q;
-  for (const name in calls) kabin[name] = (...args: any[]) => attempt(() => calls[name](Date.now(), ...args));
   openBox();
   if (!kabin.s) fillHomepage();
-  hide(isGranted ? HIDDEN_MS - (Date.now() - startMs) : 0, kabin.s);
-  needWidgets();
-  kept
-    .sort((one, other) => one[0].localeCompare(other[0]))
-    .forEach(([name, args, resolve, timeMs]) => attempt(() => resolve(calls[name](timeMs, ...args))));
+  hide(isGranted ? startMs + HIDDEN_MS - Date.now() : 0, kabin.s);
+  for (const name in calls) {
+    kabin[name] = (...args: any[]) => attempt(() => calls[name](Date.now(), ...args));
+    kept.forEach(
+      ([called, args, resolve, timeMs]) => called === name && attempt(() => resolve(calls[name](timeMs, ...args))),
+    );
+  }
   check();
   new MutationObserver(check).observe(document, {
     subtree: true,
@@ -124,12 +131,15 @@ const start = (kabin: Kabin): void => {
   ["click", "change", "pagehide", "visibilitychange", "readystatechange"].forEach((type) =>
     addEventListener(
       type,
-      (event) =>
-        attempt(() => {
-          if (widgets || isAwaited) unheard.push(event);
-          check();
-          if (document.hidden || type === "pagehide") send("/events");
-        }),
+      (event) => {
+        if (!unheard[MAX_UNHEARD]) unheard.push(event);
+        check();
+        // A tab may also be opened out of sight.
+        if (/^[pv]/.test(type)) {
+          keepTracked();
+          send("/events");
+        }
+      },
       true,
     ),
   );
@@ -137,7 +147,7 @@ const start = (kabin: Kabin): void => {
 
 attempt(() => {
   const kabin: Kabin = ((window as any).kabin = (window as any).kabin || {});
-  const begin = (): void => attempt(() => start(kabin));
+  const begin = (): void => start(kabin);
   if (kabin.track && !kabin.q) return;
   if ((document as any).prerendering) document.addEventListener("prerenderingchange", begin);
   else begin();

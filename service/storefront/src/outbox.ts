@@ -36,9 +36,6 @@ export const put = (key: string, text: string): void => {
   }
 };
 
-/** Keep only the newest `count` of a kind. */
-export const limit = (prefix: string, count: number): void => keysOf(prefix).slice(0, -count).forEach(forget);
-
 /** Move what this page gathered into local storage, and take over what earlier pages left there. */
 export const openBox = (): void =>
   attempt(() => {
@@ -57,11 +54,13 @@ export const setConsent = (isYes: boolean): void => {
 
 export const sizeOf = (text: string): number => new Blob([text]).size;
 
-/** Keep one event; its id begins with the time, so that keys sort by it. */
+let count = 0;
+
+/** Keep one event; its id begins with the time, so that keys sort by it, also within a millisecond. */
 export const add = (name: string, params: object, timeMs: number): void => {
-  const event_id = `${Date.now()}-${Math.random()}`;
+  const event_id = `${Date.now() * 1000 + count++}-${Math.random()}`;
   const text = JSON.stringify({ name, event_id, timestamp: timeMs / 1000, params });
   if (isDenied || sizeOf(text) > Limit.EVENT_BYTES) return;
   put(EVENT + event_id, text);
-  limit(EVENT, Limit.EVENTS);
+  keysOf(EVENT).slice(0, -Limit.EVENTS).forEach(forget);
 };

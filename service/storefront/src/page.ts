@@ -7,7 +7,8 @@ export const PAGE_ATTRIBUTES = ["page", "item-id", "sku", "category"];
 
 /** Return the page, undefined while it is unknown; `mayGuess` where the shop has marked none. */
 export const findPage = (mayGuess: boolean): KabinPage | false | undefined => {
-  const [type, item_id, sku, category] = PAGE_ATTRIBUTES.map((name) => marked("page")[0] && get(marked("page")[0], name));
+  const [element] = marked("page");
+  const [type, item_id, sku, category] = PAGE_ATTRIBUTES.map((name) => element && get(element, name));
   if (type)
     return {
       type: (/^(home|category|product|search|cart|checkout|order)$/.test(type) ? type : "other") as KabinPage["type"],

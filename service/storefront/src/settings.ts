@@ -1,10 +1,12 @@
 /** What the shop set on the script's own element. */
-import { create, get } from "./elements";
+import { get } from "./elements";
 
-const script = (document.currentScript || create("script")) as HTMLScriptElement;
+const script = (document.currentScript || document.documentElement) as HTMLScriptElement;
 
+/** Where this script came from. */
+export const source = new URL(script.src, location.href);
 /** Where the service is: an origin, without a slash at the end. */
-export const endpoint = get(script, "endpoint") || new URL(script.src, location.href).origin;
+export const endpoint = get(script, "endpoint") || source.origin;
 /** Another origin's cookies may be blocked, so there the visitor's token travels in the body as well. */
 export const isForeign = endpoint !== location.origin;
 /** How long a decision is waited for. */

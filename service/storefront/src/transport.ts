@@ -9,6 +9,8 @@ const enum Limit {
   BODY_EVENTS = 50,
   BODY_BYTES = 32768,
   QUIET_MS = 1000,
+  /** Others wait for an answer while the visitor has no identity, so none is waited for endlessly. */
+  ANSWER_MS = 20000,
   FIRST_PAUSE_MS = 2000,
   LONGEST_PAUSE_MS = 60000,
 }
@@ -16,8 +18,7 @@ const enum Limit {
 const VISITOR = "kabin:v";
 
 const inFlight = new Set<string>();
-const ready: Promise<any> = Promise.resolve();
-let queue = ready;
+let queue: Promise<KabinDecision | undefined>;
 let isIdentified = false;
 let pauseMs = 0;
 let timer: ReturnType<typeof setTimeout>;
@@ -53,9 +54,11 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
       method: "POST",
       body: JSON.stringify(body),
       keepalive: true,
+      signal: AbortSignal.timeout?.(Limit.ANSWER_MS),
       credentials: objects ? "omit" : "include",
     });
-    isOver = /^4(?!08|29)/.test(response.status as unknown as string);
+    // Where a question went along, that may be what was wrong.
+    isOver = !question && /^4(?!08|29)/.test(response.status as unknown as string);
     const told = await response.json();
     const example = defaultDecision();
     if (response.ok && isGranted && conforms(told, question ? example : example.events)) {
@@ -80,7 +83,7 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
 
 /** Send, when nothing is under way that may bring the visitor's identity; never rejects. */
 export const send = (path: string, question?: object): Promise<KabinDecision | undefined> =>
-  (queue = (isIdentified ? ready : queue).then(() => deliver(path, question)));
+  (queue = Promise.resolve(isIdentified || queue).then(() => deliver(path, question)));
 
 /** Send what waits after a second of quiet, or after the pause that follows a failure. */
 export const schedule = (): void => {

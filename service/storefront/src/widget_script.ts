@@ -1,9 +1,9 @@
 /** The second script: product views, size picker, recommendations and GA4 tags, fetched only by pages that have one of them. */
-import { PREFIX } from "./elements";
+import { marked } from "./elements";
 import type { KabinDecision, KabinPage } from "./kabin";
-import { box, forget, limit, put } from "./outbox";
+import { box, put } from "./outbox";
 import { answer, decision, page } from "./question";
-import { dataLayerName } from "./settings";
+import { dataLayerName, source } from "./settings";
 import { confirm, record } from "./transport";
 
 /** What the second script works with: state that both share. */
@@ -12,20 +12,15 @@ export interface Core {
   state(): [page?: KabinPage, decision?: KabinDecision, answer?: KabinDecision];
   box(): { [key: string]: string };
   put: typeof put;
-  forget: typeof forget;
-  limit: typeof limit;
   record: typeof record;
   confirm: typeof confirm;
-  track(name: string, params: object): void;
   dataLayerName: string;
 }
 
 /** What it gives back. */
 export interface Widgets {
-  /** Bring what the page has up to date with the decision. */
-  apply(pageKey: string): void;
-  /** Hear a click, a change, or that the page goes out of sight. */
-  hear(event: Event): void;
+  /** Hear clicks, changes, and that the page goes out of sight; then bring what it has up to date with the decision. */
+  apply(pageKey: string, unheard: Event[]): void;
   /** Another page began. */
   reset(): void;
   /** Bring an event's parameters to the contract, and complete them. */
@@ -40,36 +35,44 @@ export interface Widgets {
 declare const WIDGETS_URL: string;
 
 export let widgets: Widgets | undefined;
-/** Whether it is on its way. */
-export let isAwaited = false;
+/** Whether it is on its way, and worth waiting for; undefined before it is asked for. */
+export let isAwaited: boolean | undefined;
 
-let isAsked = false;
+/** How long the page and its events wait for it. */
+const PATIENCE_MS = 3000;
 
-/** Fetch it where it is needed; `ready` is called when it is there, or will not come. */
-export const fetchWidgets = (track: Core["track"], ready: () => void): void => {
-  const isNeeded =
-    (window as any)[dataLayerName] ||
-    page?.type === "product" ||
-    document.querySelector(`[${PREFIX}size-picker],[${PREFIX}slot=recommendations]`);
-  if (isAsked || !isNeeded) return;
-  isAsked = isAwaited = true;
-  import(WIDGETS_URL)
+/**
+ * Fetch it where it is needed, such as for events that were tracked; `ready` is called when it is there, and when it
+ * does not come in time.
+ */
+export const fetchWidgets = (hasEvents: unknown, ready: () => void): void => {
+  if (
+    isAwaited != null ||
+    !(
+      hasEvents ||
+      (window as any)[dataLayerName] ||
+      page?.type === "product" ||
+      marked("size-picker],[data-kabin-slot=recommendations")[0]
+    )
+  )
+    return;
+  isAwaited = true;
+  const settle = (): void => {
+    isAwaited = false;
+    ready();
+  };
+  setTimeout(settle, PATIENCE_MS);
+  // Absolute, because to a script of another origin the HTML standard gives no base URL.
+  import(new URL(WIDGETS_URL, source) as any)
     .then((module) => {
       widgets = module.default({
         state: () => [page, decision, answer],
         box: () => box,
         put,
-        forget,
-        limit,
         record,
         confirm,
-        track,
         dataLayerName,
       });
     })
-    .catch(() => {})
-    .then(() => {
-      isAwaited = false;
-      ready();
-    });
+    .then(settle, settle);
 };

@@ -31,7 +31,7 @@ def test_the_script_has_a_short_lived_url_and_an_immutable_one(shop: Any) -> Non
     assert (
         moving.headers["content-type"] == pinned.headers["content-type"] == "text/javascript; charset=utf-8"
     )
-    assert moving.headers["cache-control"] == "public, max-age=300, stale-while-revalidate=86400"
+    assert moving.headers["cache-control"] == "public, max-age=300"
     assert pinned.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 

@@ -46,7 +46,7 @@ export const listen = (): void => {
     attempt(() => {
       // gtag() pushes its arguments, Tag Manager an object.
       const name = entry.event || entry[1];
-      if (name in PAGE_TYPES) core.track(name, entry.event ? entry.ecommerce || entry : entry[2]);
+      if (name in PAGE_TYPES) kabin.track(name, entry.event ? entry.ecommerce || entry : entry[2]);
     });
   layer.forEach(hear);
   const push = layer.push;

@@ -5,6 +5,8 @@ import { core } from "./core";
 const VIEW_MS = 1000;
 
 let isDue = false;
+/** The item whose view was reported last: a page may be known by that very tag. */
+let viewed: string | undefined;
 
 /** Another page began: its view is to be reported. */
 export const expectView = (): void => {
@@ -12,15 +14,15 @@ export const expectView = (): void => {
   setTimeout(reportView, VIEW_MS);
 };
 
-/** The shop has reported it. */
-export const cancelView = (): void => {
-  isDue = false;
+/** The view of an item was reported. */
+export const noteView = (item_id?: string): void => {
+  viewed = item_id;
 };
 
 /** Report it now, if it is due. */
 export const reportView = (): void => {
   const [page] = core.state();
-  if (isDue && page && page.type === "product")
-    core.track("view_item", { items: [{ item_id: page.item_id, item_variant: page.sku }] });
+  if (isDue && page && page.type === "product" && page.item_id !== viewed)
+    kabin.track("view_item", { items: [{ item_id: page.item_id!, item_variant: page.sku }] });
   isDue = false;
 };

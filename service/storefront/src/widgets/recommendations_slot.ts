@@ -2,6 +2,9 @@
 import { core } from "./core";
 import { attempt, create, get, isParsing, marked, PREFIX, set, type Control } from "../elements";
 
+/** The decision that the newest cards are from. */
+let shownBy: string | null;
+
 /** The page whose items a slot shows. */
 const filled = new WeakMap<Element, string>();
 
@@ -38,6 +41,7 @@ export const fillRecommendations = (page: string): void => {
     });
     if (!answer) return;
     filled.set(slot, page);
+    shownBy = answer.decision_id;
     const cards = answer.recommendations.slice(0, +(get(slot, "limit") || 100)).flatMap(
       (one) =>
         attempt(() => {
@@ -64,7 +68,7 @@ export const hearSelection = (target: Element): void => {
   if (card)
     core.record("select_item", {
       items: [{ item_id: get(card, "item-id") }],
-      decision_id: core.state()[2]!.decision_id,
+      decision_id: shownBy,
       slot: "recommendations",
     });
 };

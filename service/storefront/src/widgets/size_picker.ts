@@ -6,6 +6,8 @@ import type { Plain } from "./ga4";
 const PICKER = "size-picker";
 const enum Limit {
   PRESELECTED_ITEMS = 20,
+  /** Pickers that forget our choice are left alone in the end: a shop may draw them anew on every change. */
+  OFFERS = 9,
   /** A live region has to be there before its text is. */
   ANNOUNCE_MS = 100,
 }
@@ -22,6 +24,8 @@ let choice: Control | undefined;
 let oursBy: string | null | undefined;
 let note: Control | undefined;
 let isOurAct = false;
+/** How often a size was offered on this page. */
+let offers = 0;
 
 const optionsIn = (picker: Control): Control[] => [
   ...picker.querySelectorAll<Control>("option,input[type=radio]," + BUTTONS),
@@ -86,7 +90,7 @@ export const offerSize = (): void => {
   const [, decision] = core.state();
   if (note && !(note.isConnected && (!oursBy || choice!.isConnected))) release();
   // A click of ours is heard before it is done.
-  if (!decision || isSettled || note || isOurAct) return;
+  if (!decision || isSettled || note || isOurAct || offers > Limit.OFFERS) return;
   const { action, size, sku } = decision.size;
   for (const picker of size ? marked(PICKER) : []) {
     const options = optionsIn(picker);
@@ -100,6 +104,7 @@ export const offerSize = (): void => {
       (option.type === "submit" && option.form)
     )
       continue;
+    offers++;
     const isOurs = action === "preselect";
     const before = isOurs ? (picker as any).selectedIndex || 0 : undefined;
     const say = (name: string, usual: string): string => (get(picker, name + "-text") || usual).replace("{size}", size!);
@@ -145,6 +150,7 @@ export const resetPicker = (): void => {
   release();
   isSettled = false;
   choice = undefined;
+  offers = 0;
 };
 
 /** Complete what is put into the cart, and what is bought, with the size and with whose choice it was. */
@@ -157,7 +163,7 @@ export const annotate = (name: string, params: Plain): void => {
     const key = PRESELECTED_ITEM + item.item_id;
     if (name === "purchase" && box[key] && [box[key], undefined].includes(item.size)) item.preselected = true;
     if (name !== "add_to_cart") continue;
-    core.forget(key);
+    delete box[key];
     if (option && page && [page.item_id, page.sku, skuOf(option)].includes(item.item_id)) {
       const label = labelOf(option);
       item.size = item.size || label;
@@ -165,7 +171,9 @@ export const annotate = (name: string, params: Plain): void => {
         params.preselected = true;
         params.decision_id = oursBy;
         core.put(key, label);
-        core.limit(PRESELECTED_ITEM, Limit.PRESELECTED_ITEMS);
+        const others = Object.keys(core.box()).filter((one) => one.startsWith(PRESELECTED_ITEM) && one !== key);
+        // Ids of items tend to grow, and when one was put into the cart is not kept.
+        others.sort().slice(0, 1 - Limit.PRESELECTED_ITEMS).forEach((one) => delete core.box()[one]);
       }
     }
   }

@@ -2,7 +2,7 @@
 import type { KabinPage } from "../kabin";
 
 /** GA4's ecommerce events, and the page that an event tells of. */
-export const PAGE_TYPES: { [event: string]: string | 0 } = {
+export const PAGE_TYPES: { [event: string]: string | 0 } = Object.assign(Object.create(null), {
   view_item: "product",
   view_item_list: "category",
   view_cart: "cart",
@@ -14,7 +14,7 @@ export const PAGE_TYPES: { [event: string]: string | 0 } = {
   add_to_cart: 0,
   remove_from_cart: 0,
   refund: 0,
-};
+});
 
 const pages: { [path: string]: KabinPage } = {};
 

@@ -1,0 +1,1 @@
+"""Tests of the demonstration's shop in a real browser."""
