@@ -1,5 +1,6 @@
 """The README says what is so."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from recommender.sizes.decision import SizeReasonCode
 from service.cli import COMMANDS
 from service.settings import settings_table
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_table_of_settings_is_the_declared_one() -> None:
@@ -29,4 +31,13 @@ def test_links_lead_to_files_of_the_project() -> None:
     """A relative link that goes nowhere wastes a reader's time."""
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README)
     assert targets
-    assert [target for target in targets if not (Path(__file__).parent.parent / target).exists()] == []
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_snippet_and_the_sizes_of_the_script_are_those_that_are_built() -> None:
+    """What a shop pastes is the loader of this release, and the script weighs what is said of it."""
+    built = ROOT / "service" / "storefront" / "built"
+    assert (built / "loader.html").read_text() in README
+    manifest = json.loads((built / "manifest.json").read_text())
+    for name in ("kabin.js", "kabin-widgets.js"):
+        assert f"{manifest[name]['gzip_bytes']:,} bytes" in README, f"{name}: say its size in the README"
