@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from recommender.homepage import HomepageVariant
+
 SECONDS_PER_DAY: Final = 86_400
 
 
@@ -53,6 +55,26 @@ class EventItem(msgspec.Struct, frozen=True, omit_defaults=True):
     preselected: bool = False
 
 
+class ExperimentShown(msgspec.Struct, frozen=True, array_like=True):
+    """One exposure: the visitor was shown a variation of an experiment.
+
+    Stored as an array, so that log entries with the first two fields alone still read.
+
+    Attributes:
+        experiment_id: key of the experiment.
+        variation_id: index of the variation.
+        variation: what it is called; empty where the log does not say.
+        propensity: probability with which it was assigned among those who take part; ``None`` if unknown.
+        bucket_version: of the experiment's sticky buckets; a higher one starts afresh.
+    """
+
+    experiment_id: str
+    variation_id: int
+    variation: str = ""
+    propensity: float | None = None
+    bucket_version: int = 0
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One checked event of one visitor.
 
@@ -75,8 +97,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     sort_by: str | None = None
     promotion_id: str | None = None
     slot: str | None = None
-    experiments: tuple[tuple[str, int], ...] = ()
-    """Exposures of a ``decision_shown``: experiment id and variation id."""
+    experiments: tuple[ExperimentShown, ...] = ()
+    """Exposures of a ``decision_shown``."""
+    discount_affinity: Literal["high", "medium", "low"] | None = None
+    """The visitor's level when the decision of a ``decision_shown`` was made."""
+    personalized_homepage: HomepageVariant | None = None
+    """What discount affinity alone would have shown on the homepage then."""
 
     @property
     def day(self) -> int:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from recommender.affinity import AffinityParameters
-from recommender.events import Event, EventItem, EventName
+from recommender.events import Event, EventItem, EventName, ExperimentShown
 from recommender.identifiers import key_of
 from recommender.sizes.size import Size
 from recommender.visitor.effects import Effects, effects_of
@@ -112,7 +112,7 @@ def reference_visitor(number: int) -> list[Event]:
             items=(EventItem(f"i{(number + index) % 8}-{8 + 2 * (index % 4)}"),),
             transaction_id=f"t{number}" if name is EventName.PURCHASE else None,
             sort_by="price_asc",
-            experiments=(("hero", 1), ("rank", 0), ("size", 2)),
+            experiments=(ExperimentShown("hero", 1), ExperimentShown("rank", 0), ExperimentShown("size", 2)),
         )
         for index, name in enumerate(names)
     ]
@@ -130,6 +130,17 @@ def entries() -> st.SearchStrategy[EventItem]:
         discount=st.sampled_from([None, 0.0, 5.0]),
         coupon=st.sampled_from([None, None, "TEN"]),
         preselected=st.booleans(),
+    )
+
+
+def exposures() -> st.SearchStrategy[ExperimentShown]:
+    """Exposures to one of three experiments, of two bucket versions."""
+    return st.builds(
+        ExperimentShown,
+        experiment_id=st.sampled_from(["hero", "size", "rank"]),
+        variation_id=st.integers(0, 3),
+        propensity=st.sampled_from([None, 0.5]),
+        bucket_version=st.integers(0, 1),
     )
 
 
@@ -151,9 +162,7 @@ def events() -> st.SearchStrategy[Event]:
         sort_by=st.sampled_from([None, "price_asc", "price_desc", "newest"]),
         promotion_id=st.sampled_from([None, "sale", "outlet"]),
         slot=st.sampled_from([None, "homepage"]),
-        experiments=st.lists(
-            st.tuples(st.sampled_from(["hero", "size", "rank"]), st.integers(0, 3)), max_size=2
-        ).map(tuple),
+        experiments=st.lists(exposures(), max_size=2).map(tuple),
     )
 
 

@@ -11,6 +11,7 @@ from recommender.decisions.question import Question
 from recommender.decisions.selection import select
 from recommender.decisions.served import ServedModel
 from recommender.decisions.shelf import Recommendation
+from recommender.decisions.treatment import AS_CONFIGURED, Treatment
 from recommender.events import SECONDS_PER_DAY
 from recommender.homepage import HomepageVariant, decide_homepage
 from recommender.sizes.calibration import SizeCalibration
@@ -23,9 +24,17 @@ from recommender.visitor.state import VisitorState
 PRIOR: Final = SizeCalibration()
 """What sizes are judged by before there is a model."""
 
+WITHHELD: Final = "experiment"
+"""Why a size that was decided is not acted on: the visitor is in the control group."""
+
+SWITCHED_OFF: Final = "switched_off"
+
 
 class SizeChoice(NamedTuple):
-    """The size of the page's item, as the shop labels it; ``sku_id`` is the one to choose, if it is in stock."""
+    """The size of the page's item, as the shop labels it; ``sku_id`` is the one to choose, if it is in stock.
+
+    To a control group the action is ``none``, and the rest tells what would have been shown.
+    """
 
     action: Literal["preselect", "hint", "none"]
     size: str | None
@@ -36,13 +45,26 @@ class SizeChoice(NamedTuple):
     times: int
     of: int
 
+    @property
+    def would_show(self) -> bool:
+        """Whether a size is shown, or would have been to anybody but the control group."""
+        return self.action != "none" or self.reason == WITHHELD
+
 
 class HomepageChoice(NamedTuple):
-    """The homepage's variant and why; ``pin`` asks to remember it for the session."""
+    """The homepage's variant and why.
+
+    Attributes:
+        variant: what to show.
+        reason: why.
+        pin: asks to remember the variant for the session.
+        personalized: what discount affinity alone would show now.
+    """
 
     variant: HomepageVariant
-    reason: Literal["discount_affinity", "default", "preview"]
+    reason: Literal["discount_affinity", "experiment", "default", "preview"]
     pin: bool
+    personalized: HomepageVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +77,13 @@ class Decision:
     recommendations: list[Recommendation]
 
 
-def decide(
+def decide(  # noqa: PLR0917 - a decision depends on that much, and its callers name what is not plain
     question: Question,
     state: VisitorState,
+    affinity: DiscountAffinity,
     catalog: Catalog,
     model: ServedModel | None,
-    parameters: AffinityParameters,
+    treatment: Treatment = AS_CONFIGURED,
     *,
     now: float,
 ) -> Decision:
@@ -69,25 +92,36 @@ def decide(
     Args:
         question: what the page asks.
         state: what is known of the visitor, :data:`~recommender.visitor.state.EMPTY_STATE` for nothing.
+        affinity: the visitor's, from :func:`affinity_of`.
         catalog: may be empty.
         model: ``None`` before the first training; then recommendations are the newest items.
-        parameters: of discount affinity; the model's, or defaults for this catalog.
+        treatment: what experiments and switches make of it.
         now: Unix seconds.
     """
     today = int(now // SECONDS_PER_DAY)
     calibration = PRIOR if model is None else model.calibration
     evidence = state.settled_evidence()
     item, viewed = page_item(question, catalog)
-    affinity = affinity_of(state, parameters, today)
-    homepage = homepage_of(question, state, affinity)
+    homepage = homepage_of(question, state, affinity, treatment)
     fit = Fit(evidence, catalog, calibration, today=today)
+    recommendations: list[Recommendation] = []
+    if treatment.recommendations_are_on:
+        recommendations = select(
+            question,
+            item,
+            state,
+            catalog,
+            model,
+            fit=fit,
+            variant=homepage.variant,
+            source=treatment.recommendations,
+            now=now,
+        )
     return Decision(
-        size=_size_of(question, item, viewed, fit),
+        size=_treated_size(question, item, viewed, fit, treatment),
         homepage=homepage,
         affinity=affinity,
-        recommendations=select(
-            question, item, state, catalog, model, fit=fit, variant=homepage.variant, now=now
-        ),
+        recommendations=recommendations,
     )
 
 
@@ -113,19 +147,43 @@ def affinity_of(state: VisitorState, parameters: AffinityParameters, today: int)
     return decide_affinity(state.affinity if comparable else NO_EVIDENCE, parameters, today)
 
 
-def homepage_of(question: Question, state: VisitorState, affinity: DiscountAffinity) -> HomepageChoice:
-    """Return the homepage's variant; it is pinned where a home page shows it, previews never are."""
-    if question.preview is not None:
-        return HomepageChoice(question.preview, "preview", pin=False)
+def homepage_of(
+    question: Question,
+    state: VisitorState,
+    affinity: DiscountAffinity,
+    treatment: Treatment = AS_CONFIGURED,
+) -> HomepageChoice:
+    """Return the homepage's variant: a preview goes first, then the switch, then the treatment.
+
+    Where personalization decides, the variant is pinned if a home page shows it; nothing else ever is.
+    """
     pinned = state.homepage
     decision = decide_homepage(
         affinity,
         None if pinned is None else pinned.variant,
         same_session=pinned is not None and pinned.second >= state.session_started,
     )
-    return HomepageChoice(
-        decision.variant, decision.reason, pin=decision.pin and question.page_type == "home"
-    )
+    personalized = decision.variant
+    if question.preview is not None:
+        return HomepageChoice(question.preview, "preview", pin=False, personalized=personalized)
+    if not treatment.homepage_is_on:
+        return HomepageChoice("full_price", "default", pin=False, personalized=personalized)
+    if treatment.homepage != "personalized":
+        return HomepageChoice(treatment.homepage, "experiment", pin=False, personalized=personalized)
+    is_pinned = decision.pin and question.page_type == "home"
+    return HomepageChoice(personalized, decision.reason, pin=is_pinned, personalized=personalized)
+
+
+def _treated_size(
+    question: Question, item: Item | None, viewed: Sku | None, fit: Fit, treatment: Treatment
+) -> SizeChoice:
+    """Return the size as the treatment has it: with a control group it is decided all the same, and withheld."""
+    if treatment.size == "off":
+        return SizeChoice("none", None, None, None, 0.0, SWITCHED_OFF, 0, 0)
+    choice = _size_of(question, item, viewed, fit)
+    if treatment.size == "on" or choice.action == "none":
+        return choice
+    return choice._replace(action="none", reason=WITHHELD)
 
 
 def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit) -> SizeChoice:

@@ -24,6 +24,7 @@ from recommender.decisions.fit import Fit
 from recommender.decisions.question import Question
 from recommender.decisions.served import ServedModel
 from recommender.decisions.shelf import Recommendation, Shelf
+from recommender.decisions.treatment import RecommendationSource
 from recommender.events import SECONDS_PER_DAY
 from recommender.homepage import HomepageVariant
 from recommender.sizes.size import EvidenceKind
@@ -47,6 +48,7 @@ def select(
     *,
     fit: Fit,
     variant: HomepageVariant,
+    source: RecommendationSource | None = None,
     now: float,
 ) -> list[Recommendation]:
     """Return up to ``question.limit`` items for a page, best first.
@@ -59,6 +61,7 @@ def select(
         model: what is known of the items, if anything yet.
         fit: of the visitor.
         variant: the homepage's, which a home page follows.
+        source: of neighbours; ``None`` as configured.
         now: Unix seconds.
     """
     limit = question.limit
@@ -66,7 +69,8 @@ def select(
         return []
     seeds = _seeds(question, item, state)
     excluded = _excluded(question, item, state, today=int(now // SECONDS_PER_DAY))
-    shelf = Shelf(catalog, model, fit, excluded=excluded, category=_category(question, catalog, now))
+    category = _category(question, catalog, now)
+    shelf = Shelf(catalog, model, fit, excluded=excluded, category=category, source=source)
     if question.page_type == "home":
         shelf.add_slot(variant, seeds, limit=limit, now=now)
     else:

@@ -5,6 +5,7 @@ from typing import Final
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
+from recommender.decisions.treatment import RecommendationSource
 from recommender.model import Model, ModelError
 from recommender.recommendations.blend import BlendSettings
 from recommender.recommendations.ranking import ALS, COVISIT, Ranker
@@ -15,9 +16,10 @@ SOURCES: Final = ("blend", "covisit", "als")
 
 
 class ServedModel:
-    """A published model with its ranker and its calibration.
+    """A published model with its rankers and its calibration.
 
-    The ranker has a work array, so a served model belongs to one thread.
+    Rankers have a work array, so a served model belongs to one thread. Those of other sources than the configured
+    one are made when an experiment first asks: the lists are memory-mapped, so each adds 4 bytes an item.
 
     Attributes:
         model: as published.
@@ -27,7 +29,10 @@ class ServedModel:
         popular: item rows, most popular first.
     """
 
-    __slots__ = ("_catalog", "_catalog_rows", "calibration", "model", "popular", "ranker", "source")
+    __slots__ = (
+        "_catalog", "_catalog_rows", "_rankers", "_settings", "calibration", "model", "popular", "ranker",
+        "source",
+    )  # fmt: skip
 
     def __init__(self, model: Model, *, source: str) -> None:
         """Prepare a model.
@@ -45,13 +50,10 @@ class ServedModel:
                 if model.size_calibration is None
                 else SizeCalibration.from_dict(model.size_calibration)
             )
-            settings = BlendSettings.from_json(dict(model.blend))
-            self.source = next((name for name in (source, *SOURCES) if name in model.neighbours), None)
-            self.ranker: Ranker | None = None
-            if self.source is not None:
-                self.ranker = settings.ranker(
-                    model.neighbours[self.source], default_source=ALS if self.source == "als" else COVISIT
-                )
+            self._settings = BlendSettings.from_json(dict(model.blend))
+            self._rankers: dict[str, Ranker] = {}
+            self.source = self._source_for(source)
+            self.ranker = self._ranker(self.source)
         except (ValueError, TypeError) as error:
             raise ModelError(f"model {model.version}: {error}") from error
 
@@ -69,6 +71,30 @@ class ServedModel:
     def affinity(self) -> AffinityParameters:
         """What discounts look like in this shop."""
         return self.model.affinity
+
+    def ranker_of(self, source: RecommendationSource | None) -> Ranker | None:
+        """Return the ranker over the neighbours of a source, ``None`` where there are to be none.
+
+        Args:
+            source: ``None`` for the configured one; ``popular`` has no neighbours. One that the model lacks is
+                replaced as a configured one would be.
+        """
+        if source is None:
+            return self.ranker
+        return None if source == "popular" else self._ranker(self._source_for(source))
+
+    def _source_for(self, source: str) -> str | None:
+        return next((name for name in (source, *SOURCES) if name in self.model.neighbours), None)
+
+    def _ranker(self, source: str | None) -> Ranker | None:
+        if source is None:
+            return None
+        ranker = self._rankers.get(source)
+        if ranker is None:
+            ranker = self._rankers[source] = self._settings.ranker(
+                self.model.neighbours[source], default_source=ALS if source == "als" else COVISIT
+            )
+        return ranker
 
     def popular_in(self, category: str | None, department: int | None) -> list[int]:
         """Return popular rows of a category, then of a department; nothing where the model knows neither."""

@@ -8,6 +8,7 @@ from recommender.catalog.item import Item
 from recommender.catalog.orders import CategoryPath, category_path, matches, paths_of
 from recommender.decisions.fit import Fit
 from recommender.decisions.served import ServedModel
+from recommender.decisions.treatment import RecommendationSource
 from recommender.homepage import HomepageVariant
 from recommender.recommendations.ranking import ALS, COVISIT
 
@@ -40,6 +41,7 @@ class Shelf:
         fit: of the visitor.
         excluded: item keys never to show.
         category: if given, only its items are shown.
+        source: of neighbours; ``None`` for the one that the model is served with.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class Shelf:
         "_fits",
         "_model",
         "_path",
+        "_ranker",
         "_within",
         "chosen",
     )
@@ -62,10 +65,12 @@ class Shelf:
         *,
         excluded: frozenset[int],
         category: str | None,
+        source: RecommendationSource | None = None,
     ) -> None:
         self.chosen: list[Recommendation] = []
         self._catalog = catalog
         self._model = model
+        self._ranker = None if model is None else model.ranker_of(source)
         self._fit = fit
         self._excluded = set(excluded)
         self._category = category
@@ -75,10 +80,10 @@ class Shelf:
 
     def add_neighbours(self, seeds: Sequence[int], *, limit: int) -> None:
         """Add what goes with ``seeds`` (item keys, newest first)."""
-        model, catalog = self._model, self._catalog
-        if model is None or model.ranker is None or len(self.chosen) >= limit:
+        model, catalog, ranker = self._model, self._catalog, self._ranker
+        if model is None or ranker is None or len(self.chosen) >= limit:
             return
-        ranked = model.ranker.rank(
+        ranked = ranker.rank(
             _session(seeds, model),
             limit=limit - len(self.chosen),
             accept=lambda row: self._accepts(model.catalog_row(row, catalog)),
@@ -110,19 +115,19 @@ class Shelf:
 
     def add_slot(self, variant: HomepageVariant, seeds: Sequence[int], *, limit: int, now: float) -> None:
         """Add what a homepage's variant shows: of its newest items those that go with ``seeds`` first."""
-        catalog, model = self._catalog, self._model
+        catalog, model, ranker = self._catalog, self._model, self._ranker
         source: Source = "on_sale" if variant == "promo" else "newest"
         listed = catalog.on_sale if variant == "promo" else catalog.newest_full_price
-        personal = model is not None and model.ranker is not None and bool(seeds)
+        personal = ranker is not None and bool(seeds)
         pool = listed(now, limit=POOL_FACTOR * limit if personal else limit, accept=self._accepts)
         items = [catalog.item_at(row) for row in pool]
-        if personal and model is not None and model.ranker is not None:
+        if model is not None and ranker is not None and seeds:
             item_of_row = dict(
                 zip(model.model.rows_of_keys([item.key for item in items]), items, strict=True)
             )
             item_of_row.pop(-1, None)
             session = _session(seeds, model)
-            for ranked in model.ranker.rank(session, limit=limit, accept=item_of_row.__contains__):
+            for ranked in ranker.rank(session, limit=limit, accept=item_of_row.__contains__):
                 self._add(item_of_row[ranked.row], ranked.score, source)
         for item in items:
             if len(self.chosen) >= limit:

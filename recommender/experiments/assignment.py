@@ -56,6 +56,11 @@ class Features:
         return len(self._evaluators)
 
     @property
+    def evaluators(self) -> Mapping[str, FeatureEvaluator]:
+        """The compiled features by id; not to be changed."""
+        return self._evaluators
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the features, without GrowthBook's holdouts, which only serve as prerequisites."""
         return self._own

@@ -195,6 +195,24 @@ _EXPLAINED: Final = re.compile(r"(?P<reason>.*?)(?: - at `(?P<path>.*)`)?", re.D
 _STEP: Final = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
+_TYPE: Final = re.compile(r"`(?P<types>[^`]*)`")
+_WORDS: Final = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "an object",
+    "str": "a text",
+}
+
+
+def _in_words(types: re.Match[str]) -> str:
+    """Return JSON's types in words; what is none, such as the name of a field, stays."""
+    names = types["types"].split(" | ")
+    return " or ".join(_WORDS[name] for name in names) if all(name in _WORDS for name in names) else types[0]
+
+
 def _convert(value: Any, into: Any, place: Place) -> Any:
     """Return ``value`` as the type ``into``; None, and a problem reported, if it is none."""
     try:
@@ -202,7 +220,8 @@ def _convert(value: Any, into: Any, place: Place) -> Any:
     except (msgspec.ValidationError, OverflowError, RecursionError) as error:
         explained = _EXPLAINED.fullmatch(str(error))
         reason, path = explained.groups() if explained else (str(error), None)
-        place.at(*_steps(path or "")).report(reason[:1].lower() + reason[1:], "correct it here")
+        reason = _TYPE.sub(_in_words, reason[:1].lower() + reason[1:])
+        place.at(*_steps(path or "")).report(reason, "correct it here")
         return None
 
 

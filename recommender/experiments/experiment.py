@@ -63,6 +63,7 @@ class CompiledExperiment:
         "_fallback",
         "_force",
         "_is_ordinary",
+        "_is_plain",
         "_key",
         "_sticky_id",
         "_variations",
@@ -82,11 +83,12 @@ class CompiledExperiment:
         self._fallback = (definition.fallback_attribute or None) if is_sticky else None
         self._sticky_id = sticky_id(self._key, definition.bucket_version or 0) if is_sticky else ""
         self._blocked = [sticky_id(self._key, old) for old in range(definition.min_bucket_version or 0)]
+        self._is_plain = self._fallback is None and not self._blocked
         self._bucket_of = seeds.bucketing(
             definition.seed or self._key, definition.hash_version or 1, self._attribute
         )
         self.ranges = tuple(_ranges_of(definition))
-        self._variations = _variations_of(definition, self.ranges)
+        self._variations = _variations_of(definition)
         self._by_key: dict[str, int] = {
             variation.key: variation.number for variation in reversed(self._variations)
         }
@@ -98,13 +100,20 @@ class CompiledExperiment:
             if decided is not None:
                 return self._fixed(visitor, feature_id, decided)
         sticky = visitor.sticky if self._sticky_id else None
-        identity = visitor.identity(self._attribute, None if sticky is None else self._fallback)
-        held = _OUT if sticky is None else self._held(visitor, sticky, identity)
+        held = _OUT
+        if self._is_plain:
+            identity = visitor.identities.get(self._attribute) or visitor.identity(self._attribute)
+            if sticky is not None and (holding := sticky.held(identity, None)):
+                held = self._by_key.get(holding.get(self._sticky_id, ""), _OUT)
+        else:
+            identity = visitor.identity(self._attribute, None if sticky is None else self._fallback)
+            held = _OUT if sticky is None else self._held(visitor, sticky, identity)
         admitted = identity.text and (held >= 0 or not self._admissions or self._admits(visitor, identity))
-        bucket = self._bucket_of(identity) if admitted else None
-        if bucket is None:
+        needs_bucket = held < 0 or visitor.with_buckets
+        bucket = self._bucket_of(identity) if admitted and needs_bucket else None
+        if bucket is None and (needs_bucket or not admitted):
             return self._fixed(visitor, feature_id, _OUT)
-        assigned = choose_variation(bucket, self.ranges) if held == _OUT else held
+        assigned = held if held != _OUT or bucket is None else choose_variation(bucket, self.ranges)
         if assigned < 0 or visitor.qa_mode or self._force is not None:
             return self._overruled(visitor, feature_id, assigned)
         number, key, name, value, passthrough, propensity = self._variations[assigned]
@@ -115,7 +124,7 @@ class CompiledExperiment:
                 held >= 0, passthrough, propensity, feature_id,
             ),
         )  # fmt: skip
-        if sticky is not None:
+        if sticky is not None and (held < 0 or self._fallback is not None):
             sticky.keep(identity, self._sticky_id, key)
         visitor.exposures.setdefault(self._key, result)
         return result
@@ -166,9 +175,13 @@ class CompiledExperiment:
         identity = visitor.identity(self._attribute, fallback)
         is_in = 0 <= index < len(self._variations)
         variation = self._variations[index if is_in else 0] if self._variations else _NOTHING
-        return ExperimentResult(
-            self._key, is_in, variation.number, variation.key, variation.name, variation.value, False,
-            identity.attribute, identity.value, None, False, variation.passthrough, variation.propensity, feature_id,
+        return _new_result(
+            ExperimentResult,
+            (
+                self._key, is_in, variation.number, variation.key, variation.name, variation.value, False,
+                identity.attribute, identity.value, None, False, variation.passthrough, variation.propensity,
+                feature_id,
+            ),
         )  # fmt: skip
 
 
@@ -182,15 +195,24 @@ def _ranges_of(definition: Experiment) -> Sequence[Range]:
     return bucket_ranges(len(definition.variations), coverage, definition.weights)
 
 
-def _variations_of(definition: Experiment, ranges: Sequence[Range]) -> tuple[_Variation, ...]:
-    meta = definition.meta or []
+def propensities_of(definition: Experiment) -> tuple[float, ...]:
+    """Return the probability of each variation among those who take part; 0 where nobody does."""
+    ranges = _ranges_of(definition)
     widths = [max(min(end, 1.0) - max(start, 0.0), 0.0) for start, end in ranges]
-    total = sum(widths)
+    widths += [0.0] * (len(definition.variations) - len(widths))
+    total = sum(widths) or 1.0
+    # Rounded, as widths are differences of sums: 0.5 is to come out as 0.5.
+    return tuple(round(width / total, 12) for width in widths)
+
+
+def _variations_of(definition: Experiment) -> tuple[_Variation, ...]:
+    meta = definition.meta or []
     variations = []
-    for index, value in enumerate(definition.variations):
+    for index, (value, propensity) in enumerate(
+        zip(definition.variations, propensities_of(definition), strict=False)
+    ):
         described = meta[index] if index < len(meta) else _NO_META
         key = str(index) if described.key is None else described.key
-        propensity = widths[index] / total if index < len(widths) and total > 0 else 0.0
         variations.append(
             _Variation(index, key, described.name or "", value, described.passthrough, propensity)
         )

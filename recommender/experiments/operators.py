@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import regex
+
 from recommender.experiments.values import TYPE_NAMES, as_number, same, sort_key, type_name
 from recommender.experiments.versions import sortable_version
 
@@ -18,6 +20,11 @@ OperatorFactory = Callable[[Any], Test]
 """Makes the test from the operand; raises :class:`OperandError`."""
 
 _Compare = Callable[[Any, Any], bool]
+
+PATTERN_SECONDS: Final = 0.002
+"""CPU time after which a search counts as no match: ``^(a+)+$`` would take hours for 40 letters and a digit, and
+visitors write what is searched.
+"""
 
 
 class OperandError(ValueError):
@@ -128,10 +135,19 @@ def _pattern(flags: int) -> OperatorFactory:
         if not isinstance(operand, str):
             raise OperandError(f"{operand!r:.60} is no text", "write the regular expression as a text")
         try:
-            search = re.compile(operand, flags).search
-        except (re.error, OverflowError, RecursionError) as error:
+            # What Python's own module refuses is refused; the other one searches, as it can be told to give up.
+            re.compile(operand, flags)
+            search = regex.compile(operand, flags | regex.VERSION0).search
+        except (re.error, regex.error, OverflowError, RecursionError) as error:
             raise OperandError(f"the regular expression cannot be read: {error}", "correct it") from None
-        return lambda value: isinstance(value, str) and search(value) is not None
+
+        def test(value: Any) -> bool:
+            try:
+                return isinstance(value, str) and search(value, timeout=PATTERN_SECONDS) is not None
+            except TimeoutError:
+                return False
+
+        return test
 
     return factory
 

@@ -121,10 +121,10 @@ def _action(feature_id: str, rule: Rule, tools: Tools) -> RuleEvaluator:
         return lambda _: None
     # The rule's own condition, filters and prerequisites are tested before, sticky bucket or not.
     admissions = [] if definition.filters else _bucket_admissions(definition, tools.seeds)
-    experiment = CompiledExperiment(definition, tools.seeds, admissions)
+    run = CompiledExperiment(definition, tools.seeds, admissions).run
 
     def evaluate(visitor: Visitor) -> FeatureResult | None:
-        result = experiment.run(visitor, feature_id)
+        result = run(visitor, feature_id)
         if not result.in_experiment or result.passthrough:
             return None
         return _new_result(FeatureResult, (result.value, "experiment", rule_id, result, definition))

@@ -31,7 +31,7 @@ class ExperimentResult(NamedTuple):
         hash_used: whether the bucket decided, or a sticky bucket. Only then it is an exposure.
         hash_attribute: name of the attribute that was hashed.
         hash_value: the attribute as given; empty where it identifies nobody.
-        bucket: of 0 to 1; None unless ``hash_used``.
+        bucket: of 0 to 1; None unless ``hash_used``, and where it was not asked for.
         sticky_bucket_used: whether the visitor keeps an earlier variation, or is shut out because of one.
         passthrough: whether the feature's next rule decides.
         propensity: probability of this variation among those who take part, by today's weights.
@@ -95,25 +95,28 @@ class Visitor:
         url: address of the page; ``?experiment=1`` in it forces a variation.
         enabled: false lets nobody into any experiment.
         qa_mode: true lets visitors only into forced variations.
+        with_buckets: false leaves out the bucket of who holds a variation: it costs a hash and decides nothing.
 
     Attributes:
         is_ordinary: whether nothing is forced or switched off for this visitor.
         exposures: what the visitor was assigned by hash or sticky bucket so far, by experiment: also by
             prerequisites and by rules that pass through.
+        identities: whom attributes stand for, as far as asked; ask :meth:`identity`.
     """
 
     __slots__ = (
         "_features",
-        "_identities",
         "_results",
         "attributes",
         "enabled",
         "exposures",
         "forced",
+        "identities",
         "is_ordinary",
         "qa_mode",
         "sticky",
         "url",
+        "with_buckets",
     )
 
     def __init__(
@@ -126,6 +129,7 @@ class Visitor:
         url: str = "",
         enabled: bool = True,
         qa_mode: bool = False,
+        with_buckets: bool = True,
     ) -> None:
         self.attributes = attributes
         self.sticky = sticky
@@ -133,17 +137,18 @@ class Visitor:
         self.url = url
         self.enabled = enabled
         self.qa_mode = qa_mode
+        self.with_buckets = with_buckets
         self.is_ordinary = enabled and not (forced or url or qa_mode)
         self.exposures: dict[str, ExperimentResult] = {}
         self._features = features
-        self._identities: dict[str, Identity] = {}
+        self.identities: dict[str, Identity] = {}
         self._results: dict[str, FeatureResult] = {}
 
     def identity(self, attribute: str, fallback: str | None = None) -> Identity:
         """Return whom an attribute stands for, or the ``fallback`` attribute if it identifies nobody."""
-        identity = self._identities.get(attribute)
+        identity = self.identities.get(attribute)
         if identity is None:
-            identity = self._identities[attribute] = Identity(attribute, self.attributes.get(attribute))
+            identity = self.identities[attribute] = Identity(attribute, self.attributes.get(attribute))
         if fallback is None or identity.text:
             return identity
         second = self.identity(fallback)

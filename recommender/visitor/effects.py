@@ -162,9 +162,9 @@ class _Act:
     def exposures(self) -> tuple[Exposure, ...]:
         second = second_of(self._event.timestamp)
         return tuple(
-            Exposure(second, variation, experiment_key_of(experiment))
-            for experiment, variation in self._event.experiments[:ITEMS_PER_EVENT]
-            if 0 <= variation <= 0xFF
+            Exposure(second, shown.variation_id, experiment_key_of(shown.experiment_id, shown.bucket_version))
+            for shown in self._event.experiments[:ITEMS_PER_EVENT]
+            if 0 <= shown.variation_id <= 0xFF
         )
 
     def affinity(self) -> Iterator[OnceContribution]:

@@ -40,9 +40,13 @@ def second_of(timestamp: float) -> int:
     return min(max(int(timestamp), 0), 0xFFFF_FFFF)
 
 
-def experiment_key_of(experiment_id: str) -> int:
-    """Return the 32-bit key under which an experiment is remembered (a shop runs tens, not thousands)."""
-    return key_of(experiment_id) & 0xFFFF_FFFF
+def experiment_key_of(experiment_id: str, bucket_version: int = 0) -> int:
+    """Return the 32-bit key under which an experiment is remembered (a shop runs tens, not thousands).
+
+    Above version 0 the key is that of ``"experiment__version"``, so a raised bucket version starts afresh.
+    """
+    named = f"{experiment_id}__{bucket_version}" if bucket_version else experiment_id
+    return key_of(named) & 0xFFFF_FFFF
 
 
 class CartLine(NamedTuple):
@@ -133,9 +137,9 @@ class VisitorState(msgspec.Struct, frozen=True):
         pin = self.homepage
         return pin.variant if pin is not None and pin.second >= self.session_started else None
 
-    def variation_of(self, experiment_id: str) -> int | None:
+    def variation_of(self, experiment_id: str, bucket_version: int = 0) -> int | None:
         """Return the variation of an experiment that the visitor was last shown; it sticks."""
-        key = experiment_key_of(experiment_id)
+        key = experiment_key_of(experiment_id, bucket_version)
         return next((shown.variation for shown in self.exposures if shown.experiment_key == key), None)
 
     def settled_evidence(self) -> tuple[SizeEvidence, ...]:

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.assignment
 
-One core, one thread, new visitors all the time (nothing is cached from one to the next). The clock is the process's
-CPU time; each figure is the mean of a round of visitors, and the best and the median round are printed. The package
-is optional (``pip install growthbook``).
+Kabin's figures are of a request: ``Policy.assign`` reads what sticks from the visitor's state and returns the
+treatment and the experiments. One core, one thread, new visitors all the time (nothing is cached from one to the
+next). The clock is the process's CPU time; each figure is the mean of a round of visitors, and the best and the
+median round are printed. The package is optional (``pip install growthbook``).
 """
 
 import argparse
@@ -16,12 +17,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from recommender.decisions.policy import compile_policy
 from recommender.experiments import compile_features
+from recommender.visitor.state import EMPTY_STATE, Exposure, VisitorState, experiment_key_of
 
 Json = dict[str, Any]
 Task = Callable[[str, Json], object]
 
-EXPERIMENTS: Final = ("homepage", "size-preselect", "recommendations")
+EXPERIMENTS: Final = ("kabin-homepage", "kabin-size", "kabin-recommendations")
 BUDGET_US: Final = 20.0
 
 
@@ -51,17 +54,24 @@ def visitor_ids(count: int, rng: random.Random) -> list[str]:
     return [base64.urlsafe_b64encode(rng.randbytes(16)).rstrip(b"=").decode() for _ in range(count)]
 
 
-def kabin(payload: Json) -> Task:
-    """Return the assignment of all three by Kabin: sticky buckets, exposures and all."""
-    features = compile_features({"features": payload}).features
-    return features.assign
+def kabin(payload: Json, state: VisitorState = EMPTY_STATE, *, learning_traffic: bool = False) -> Task:
+    """Return the assignment of all three by Kabin: sticky variations, treatment and all."""
+    policy = compile_policy({"features": payload}, learning_traffic=learning_traffic).policy
+    return lambda visitor_id, attributes: policy.assign(visitor_id, attributes, state)
 
 
-def kabin_returning(payload: Json) -> Task:
-    """Return the assignment of a visitor who holds a variation of each."""
-    features = compile_features({"features": payload}).features
-    held = {f"{key}__0": "1" for key in EXPERIMENTS}
-    return lambda visitor_id, attributes: features.assign(visitor_id, attributes, held)
+def engine(payload: Json) -> Task:
+    """Return the evaluation of the features alone."""
+    return compile_features({"features": payload}).features.assign
+
+
+def holding(*others: str) -> VisitorState:
+    """Return the state of a visitor who holds a variation of each and of ``others``; five more are over."""
+    names = (*EXPERIMENTS, *others, *(f"over-{number}" for number in range(5)))
+    return VisitorState(
+        exposures=tuple(Exposure(1_763_740_800, 1, experiment_key_of(name)) for name in names),
+        last_seen=1_763_740_800,
+    )
 
 
 def package(payload: Json) -> Task:
@@ -100,7 +110,14 @@ def main() -> None:
     for version in (2, 1):
         payload = definitions(version)
         tasks[f"hash version {version}, kabin, new visitor"] = kabin(payload)
-        tasks[f"hash version {version}, kabin, holds all three"] = kabin_returning(payload)
+        tasks[f"hash version {version}, kabin, holds all three"] = kabin(payload, holding())
+        tasks[f"hash version {version}, kabin, learning traffic, new visitor"] = kabin(
+            payload, learning_traffic=True
+        )
+        tasks[f"hash version {version}, kabin, learning traffic, holds all five"] = kabin(
+            payload, holding("kabin-holdout", "kabin-random"), learning_traffic=True
+        )
+        tasks[f"hash version {version}, kabin, the features alone"] = engine(payload)
         if importlib.util.find_spec("growthbook") is not None:
             tasks[f"hash version {version}, growthbook package"] = package(payload)
     measured: dict[str, list[float]] = {name: [] for name in tasks}
@@ -108,9 +125,9 @@ def main() -> None:
     for _ in range(chosen.rounds):
         for name, task in tasks.items():
             measured[name].append(round_us(task, chosen.visitors, rng))
-    print(f"{f'{len(EXPERIMENTS)} experiments, budget {BUDGET_US:g} µs':<45}{'best':>8}{'median':>9}")
+    print(f"{f'{len(EXPERIMENTS)} experiments, budget {BUDGET_US:g} µs':<57}{'best':>8}{'median':>9}")
     for name, rounds in measured.items():
-        print(f"{name:<45}{min(rounds):>8.1f}{statistics.median(rounds):>9.1f}")
+        print(f"{name:<57}{min(rounds):>8.1f}{statistics.median(rounds):>9.1f}")
 
 
 if __name__ == "__main__":

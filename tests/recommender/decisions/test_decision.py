@@ -1,121 +1,32 @@
 """The decision of a page: size, homepage and recommendations together, on a small shop."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
-from recommender.catalog.money import Money
-from recommender.catalog.rows import Row
-from recommender.decisions.decision import Decision, decide
+from recommender.decisions.decision import affinity_of, decide
 from recommender.decisions.question import Question
 from recommender.decisions.served import ServedModel
-from recommender.events import Event, EventItem, EventName
 from recommender.identifiers import key_of
 from recommender.model import ModelError
-from recommender.model.model import ItemIndex, Model
-from recommender.recommendations.neighbours import Neighbours
-from recommender.visitor.effects import effects_of
-from recommender.visitor.ledger import ledger_of
-from recommender.visitor.state import EMPTY_STATE, HomepagePin, VisitorState
-
-NOW = 1_763_740_800.0
-DAY = 86_400
-ITEMS = 12
-PARAMETERS = AffinityParameters(default_mu=0.3)
-
-
-def row(number: int, size: str, **changes: Any) -> Row:
-    """Return a SKU of item ``d<number>``: dresses d0 (newest) to d11, every third on sale."""
-    fields: dict[str, Any] = dict.fromkeys(Row.__struct_fields__) | {
-        "id": f"d{number}-{size}",
-        "item_group_id": f"d{number}",
-        "title": f"Dress {number}",
-        "link": f"https://shop.example/d{number}",
-        "availability": 1,
-        "price": Money(6000, "EUR"),
-        "sale_price": Money(4000, "EUR") if number % 3 == 0 else None,
-        "product_type": "Women > Dresses" if number < 8 else "Women > Gowns",
-        "gender": "female",
-        "age_group": "adult",
-        "color": "red",
-        "size": size,
-        "size_system": "US",
-        "first_seen": NOW - DAY * number,
-    }
-    return Row(**(fields | changes))
-
-
-def catalog_of(rows: Sequence[Row] | None = None) -> Catalog:
-    """Return the small shop, or one of other rows."""
-    if rows is None:
-        rows = [row(number, size) for number in range(ITEMS) for size in ("8", "10", "12")]
-    return Catalog.of_rows(rows, now=NOW)
-
-
-def model_of(neighbours: dict[int, list[int]], popular: Sequence[int] = ()) -> ServedModel:
-    """Return a model of items d0 to d11 and one that has left the catalog; neighbours best first."""
-    width = max((len(listed) for listed in neighbours.values()), default=1)
-    items = np.full((ITEMS + 1, width), -1, dtype=np.int32)
-    scores = np.zeros((ITEMS + 1, width), dtype=np.float32)
-    for item, listed in neighbours.items():
-        items[item, : len(listed)] = listed
-        scores[item, : len(listed)] = np.linspace(1.0, 0.6, len(listed))
-    model = Model(
-        version="20251121T000000Z-000",
-        created_at=NOW,
-        items=ItemIndex.of([*(f"d{number}" for number in range(ITEMS)), "gone"]),
-        neighbours={"blend": Neighbours(items, scores)},
-        popular=np.asarray(popular, dtype=np.int32),
-        popular_by_category={"Women > Gowns": np.asarray([11, 10], dtype=np.int32)},
-        popular_by_department={},
-        affinity=PARAMETERS,
-        size_calibration=None,
-        blend={},
-        settings={},
-        metrics={},
-        newest_event=NOW,
-    )
-    return ServedModel(model, source="blend")
-
-
-def visitor(catalog: Catalog, *acts: tuple[str, str]) -> VisitorState:
-    """Return the state of a visitor who did ``acts`` (event name, SKU or item id), one a minute, until now."""
-    events = [
-        Event(
-            name=EventName(name),
-            event_id=f"e{place}",
-            timestamp=NOW - 60 * (len(acts) - place),
-            source="server",
-            items=(EventItem(item_id=identifier),),
-            transaction_id=f"t{place}" if name == "purchase" else None,
-        )
-        for place, (name, identifier) in enumerate(acts)
-    ]
-    ledger = ledger_of(effects_of(event, catalog, PARAMETERS) for event in events)
-    return ledger.state(last_seen=int(NOW), session_started=int(NOW) - 3600)
-
-
-def ask(
-    question: Question,
-    state: VisitorState = EMPTY_STATE,
-    *,
-    catalog: Catalog | None = None,
-    model: ServedModel | None = None,
-) -> Decision:
-    """Decide for the small shop."""
-    return decide(question, state, catalog_of() if catalog is None else catalog, model, PARAMETERS, now=NOW)
-
-
-def shown(decision: Decision) -> list[str]:
-    """Return the ids of the recommended items."""
-    return [one.item.item_id for one in decision.recommendations]
+from recommender.visitor.state import HomepagePin, VisitorState
+from tests.recommender.decisions.shop import (
+    DAY,
+    ITEMS,
+    NOW,
+    PARAMETERS,
+    ask,
+    catalog_of,
+    model_of,
+    row,
+    shown,
+    visitor,
+)
 
 
 def test_an_empty_shop_without_a_model_has_nothing_to_say_and_says_so() -> None:
@@ -178,7 +89,7 @@ def test_a_homepage_at_full_price_is_not_filled_up_with_what_is_on_sale() -> Non
 def test_a_promo_homepage_shows_what_is_on_sale() -> None:
     """The list follows the slot, also in a preview, which is never pinned."""
     decision = ask(Question("home", limit=3, preview="promo"))
-    assert decision.homepage == ("promo", "preview", False)
+    assert decision.homepage == ("promo", "preview", False, "full_price")
     assert shown(decision) == ["d0", "d3", "d6"]
     assert {one.source for one in decision.recommendations} == {"on_sale"}
 
@@ -197,7 +108,9 @@ def test_a_visitor_who_buys_on_sale_gets_the_promo_homepage_and_it_is_pinned() -
     catalog = catalog_of()
     acts = [("purchase", f"d{number}-10") for number in (0, 3, 6, 9)] * 4
     state = visitor(catalog, *acts)
-    assert ask(Question("home"), state, catalog=catalog).homepage == ("promo", "discount_affinity", True)
+    assert ask(Question("home"), state, catalog=catalog).homepage == (
+        "promo", "discount_affinity", True, "promo",
+    )  # fmt: skip
     assert ask(Question("cart"), state, catalog=catalog).homepage.pin is False
 
 
@@ -220,7 +133,7 @@ def test_sums_of_another_half_life_are_not_read() -> None:
     catalog = catalog_of()
     state = visitor(catalog, *[("purchase", f"d{number}-10") for number in (0, 3, 6, 9)] * 4)
     other = AffinityParameters(half_life_days=30)
-    assert decide(Question("home"), state, catalog, None, other, now=NOW).affinity.evidence == 0
+    assert affinity_of(state, other, int(NOW // DAY)).evidence == 0
 
 
 def test_a_product_page_shows_what_goes_with_its_item_and_never_the_item_itself() -> None:
@@ -254,7 +167,8 @@ def test_what_was_just_bought_is_left_out_everywhere() -> None:
     model = model_of({5: [7, 8]})
     question = Question("product", item_id="d5", limit=1)
     assert shown(ask(question, state, catalog=catalog, model=model)) == ["d8"]
-    later = decide(question, state, catalog, model, PARAMETERS, now=NOW + 31 * DAY)
+    affinity = affinity_of(state, PARAMETERS, int(NOW // DAY) + 31)
+    later = decide(question, state, affinity, catalog, model, now=NOW + 31 * DAY)
     assert shown(later) == ["d7"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from recommender.experiments import compile_features
-from recommender.experiments.sticky import StickyDocumentBuckets
+from recommender.experiments.sticky import StickyDocumentBuckets, VisitorStickyBuckets
 from tests.recommender.experiments.definitions import (
     Json,
     experiment,
@@ -293,3 +293,22 @@ def test_a_visitor_who_signs_in_keeps_the_variation() -> None:
         after = features.assign(visitor_id, {"customer_id": f"c-{visitor_id}"}, before.sticky_changes)
         assert before.experiments["homepage"].variation == after.experiments["homepage"].variation
         assert after.experiments["homepage"].hash_attribute == "customer_id"
+
+
+@given(SHARES, st.integers(0, 10_000), st.sampled_from([None, "0", "1", "gone"]), st.booleans())
+def test_leaving_out_buckets_changes_nothing_else(
+    shares: list[int], number: int, held: str | None, known: bool
+) -> None:
+    """Who holds a variation needs no hash to keep it; who holds none is hashed all the same."""
+    features = features_of(weighted(shares, coverage=0.7, hashAttribute="id" if known else "company"))
+    results = []
+    for with_buckets in (True, False):
+        sticky = VisitorStickyBuckets({} if held is None else {"homepage__0": held})
+        visitor = features.visitor({"id": f"visitor-{number}"}, sticky=sticky, with_buckets=with_buckets)
+        results.append((visitor.feature("homepage").value, visitor.exposures, sticky.changes))
+    (value, told, changes), (other_value, untold, other_changes) = results
+    assert (value, changes) == (other_value, other_changes)
+    assert [each._replace(bucket=None) for each in told.values()] == [
+        each._replace(bucket=None) for each in untold.values()
+    ]
+    assert all((each.bucket is None) == each.sticky_bucket_used for each in untold.values())

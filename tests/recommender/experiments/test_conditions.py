@@ -128,6 +128,15 @@ def test_a_malformed_condition_matches_nobody_and_says_where_and_why(
             assert test({"a": "x", "a/b": "x"}) is False
 
 
+def test_a_pattern_that_takes_too_long_matches_nobody() -> None:
+    """Visitors send what is searched: a few hundred letters must not keep a worker busy for ever."""
+    test, problems = compiled({"country": {"$regex": "^(x+x+)+y|!$"}})
+    assert not problems
+    assert test({"country": "x" * 20 + "y"})
+    assert test({"country": "x!"})
+    assert not test({"country": "x" * 500 + "!"})
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),

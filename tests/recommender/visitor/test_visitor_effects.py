@@ -3,7 +3,7 @@
 import pytest
 
 from recommender.affinity import AffinityKind, contribution
-from recommender.events import Event, EventItem, EventName
+from recommender.events import Event, EventItem, EventName, ExperimentShown
 from recommender.identifiers import key_of
 from recommender.sizes.size import EvidenceKind, Size
 from recommender.visitor.effects import Effects, effects_of, quantized
@@ -183,13 +183,11 @@ def test_a_list_of_discounted_items_is_a_sale_page() -> None:
 
 def test_absurd_numbers_stay_within_what_a_state_holds() -> None:
     """Moments before 1970 or after 2144 and variations over 255 neither raise nor wrap around."""
+    shown = (ExperimentShown("hero", 300), ExperimentShown("rank", 1))
     for timestamp in (-1e9, 1e12):
         effects = _effects(
-            EventName.ADD_TO_CART, EventItem("i1-8"), timestamp=timestamp, experiments=(("hero", 300),)
+            EventName.ADD_TO_CART, EventItem("i1-8"), timestamp=timestamp, experiments=shown[:1]
         )
         assert 0 <= effects.evidence[0].day <= 0xFFFF
         assert 0 <= effects.cart[0].tick < 1 << 39
-    assert (
-        _effects(EventName.DECISION_SHOWN, experiments=(("hero", 300), ("rank", 1))).exposures[0].variation
-        == 1
-    )
+    assert _effects(EventName.DECISION_SHOWN, experiments=shown).exposures[0].variation == 1

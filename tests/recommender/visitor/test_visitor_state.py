@@ -2,11 +2,12 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.events import Event, EventItem, EventName
+from recommender.events import Event, EventItem, EventName, ExperimentShown
 from recommender.identifiers import key_of
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
 from recommender.visitor.codec import (
@@ -140,10 +141,11 @@ def test_the_cart_holds_what_happened_last_to_a_line() -> None:
 
 def test_lookups_of_a_state() -> None:
     """A state answers for the variation that sticks and the variant pinned in this session."""
-    shown = Event(EventName.DECISION_SHOWN, "a", START, "browser", experiments=(("hero", 2),))
-    state = _state_of([shown])
+    experiments = (ExperimentShown("hero", 2), ExperimentShown("rank", 1, bucket_version=3))
+    state = _state_of([Event(EventName.DECISION_SHOWN, "a", START, "browser", experiments=experiments)])
     assert state.variation_of("hero") == 2
-    assert state.variation_of("rank") is None
+    assert state.variation_of("hero", 1) is None
+    assert (state.variation_of("rank", 3), state.variation_of("rank")) == (1, None)
     assert not EMPTY_STATE.is_known
     pinned = VisitorState(last_seen=90, session_started=50, homepage=HomepagePin(60, "promo"))
     earlier = VisitorState(last_seen=90, session_started=70, homepage=HomepagePin(60, "promo"))
@@ -160,3 +162,12 @@ def test_a_ring_is_cut_between_events() -> None:
     assert [print_ & 1 for print_ in ledger.ring(2)] == [0, 1, 0, 1]
     assert ledger.ring(0) == ()
     assert encode_ring(ledger.ring(2)) == b"".join(print_.to_bytes(8, "big") for print_ in ledger.ring(2))
+
+
+def test_a_log_entry_of_before_names_and_propensities_still_reads() -> None:
+    """Exposures are arrays: what an older version wrote has only the first two fields, and means the same."""
+    written = b'{"name":"decision_shown","event_id":"a","timestamp":1.5,"source":"browser","experiments":[["hero",2]]}'
+    event = msgspec.json.decode(written, type=Event)
+    assert event.experiments == (ExperimentShown("hero", 2, "", None, 0),)
+    full = msgspec.structs.replace(event, experiments=(ExperimentShown("hero", 2, "promo", 0.25, 1),))
+    assert msgspec.json.decode(msgspec.json.encode(full), type=Event) == full
