@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.applications import Starlette
@@ -18,8 +18,14 @@ from starlette.routing import BaseRoute
 from recommender.catalog.catalog import Catalog
 from recommender.decisions.served import ServedModel
 from recommender.model import current_version, load_model
+from service.crawlers import Crawlers
 from service.deadline import DeadlineStore
 from service.departments import load_departments
+from service.experiments.base import BaseDefinitions
+from service.experiments.editing import ExperimentEditor
+from service.experiments.live import watch_of
+from service.experiments.status import NOTHING_DEFINED, ExperimentsStatus
+from service.exposures import Exposures
 from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
 from service.knowledge import Knowledge
 from service.metrics import Metrics, multiprocess_dir
@@ -27,8 +33,9 @@ from service.model_watch import ModelWatch
 from service.openapi import build_openapi
 from service.personalization import Personalization
 from service.problems import CONTENT_TYPE, Problem
-from service.redis_link import RedisLink
+from service.redis_link import LateExperimentStore, RedisLink
 from service.routes.catalog import CatalogRoutes
+from service.routes.experiments import ExperimentRoutes
 from service.routes.items import ItemRoutes
 from service.routes.origins import OriginPolicy
 from service.routes.personalize import PersonalizeRoutes
@@ -41,7 +48,10 @@ from service.settings import Settings
 from service.storefront.bundle import load_bundle
 from service.stores.catalog import CatalogStore
 from service.stores.connection import StoreUnavailable
+from service.stores.experiments import ExperimentStore
 from service.stores.visitors import VisitorStore
+from service.tasks import end_tasks
+from service.tickets import ExposureTickets
 from service.visitor_report import VisitorReports
 
 MODELS_FOLDER: Final = "models"
@@ -49,6 +59,10 @@ MODELS_FOLDER: Final = "models"
 _DAY_SECONDS: Final = 86_400
 _METRICS_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
+
+
+async def _nothing() -> None:
+    """Have nothing to refresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,10 @@ class Services:
         ping: returns if Redis answers, raises StoreUnavailable otherwise.
         catalog_fresh_at: when the catalog replica was last known to be fresh.
         model_problem: why the newest model is not in use, if so.
+        experiments: keeps what Redis holds of experiments.
+        refresh_experiments: makes this process take over what it holds now.
+        base_experiments: what the file or GrowthBook defines.
+        experiments_status: which definitions this process uses.
         running: opens what needs opening for the life of the application, and closes it.
         clock: Unix seconds now.
     """
@@ -78,6 +96,10 @@ class Services:
     model_problem: Callable[[], str | None]
     running: Callable[[], AbstractAsyncContextManager[None]]
     clock: Callable[[], float] = time.time
+    experiments: ExperimentStore = field(default_factory=LateExperimentStore)
+    refresh_experiments: Callable[[], Awaitable[None]] = _nothing
+    base_experiments: Callable[[], BaseDefinitions | None] = lambda: None
+    experiments_status: Callable[[], ExperimentsStatus] = lambda: NOTHING_DEFINED
 
 
 def build(settings: Settings) -> Starlette:
@@ -87,7 +109,7 @@ def build(settings: Settings) -> Starlette:
         settings: with a ``redis_url``.
 
     Raises:
-        SettingsError: the department table cannot be read.
+        SettingsError: the department table cannot be read, or GrowthBook's address makes no sense.
         OSError: the data folder cannot be written.
         BundleError: the storefront script is missing from the installation.
     """
@@ -107,6 +129,7 @@ def live_services(settings: Settings) -> Services:
         metrics,
         poll_interval_seconds=settings.model_poll_interval_ms / 1000,
     )
+    experiments = watch_of(settings, link.experiments, metrics)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -117,6 +140,7 @@ def live_services(settings: Settings) -> Services:
         except StoreUnavailable as error:
             _log.warning("answering without Redis until it is there: %s", error)
             tasks.append(asyncio.create_task(link.open_patiently(), name="Redis link"))
+        await experiments.start()
         tasks.append(asyncio.create_task(_observe(link, metrics), name="catalog metrics"))
         # What lives as long as the process need not be looked at by every full collection (40 ms at 1 M SKUs).
         gc.collect()
@@ -124,9 +148,8 @@ def live_services(settings: Settings) -> Services:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
+            await experiments.stop()
             await link.close()
 
     return Services(
@@ -134,13 +157,19 @@ def live_services(settings: Settings) -> Services:
         catalog=link.catalog_store,
         refresh_catalog=link.refresh_catalog,
         knowledge=Knowledge(
-            lambda: nothing if link.replica is None else link.replica.catalog, lambda: watch.current
+            lambda: nothing if link.replica is None else link.replica.catalog,
+            lambda: watch.current,
+            lambda: experiments.policy,
         ),
         metrics=metrics,
         ping=link.ping,
         catalog_fresh_at=lambda: None if link.replica is None else link.replica.checked_at,
         model_problem=lambda: watch.problem,
         running=running,
+        experiments=link.experiments,
+        refresh_experiments=experiments.refresh,
+        base_experiments=lambda: experiments.base,
+        experiments_status=experiments.status,
     )
 
 
@@ -195,7 +224,7 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         services.clock,
         session_gap_seconds=settings.session_gap_minutes * 60,
     )
-    pages = _pages(settings, services, tokens)
+    pages = _pages(settings, services, tokens, ExposureTickets(keys))
     items = ItemRoutes(services.knowledge, services.clock)
     visitors = VisitorRoutes(reports, tokens)
     catalog = CatalogRoutes(
@@ -208,6 +237,7 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         ping=services.ping,
         catalog_fresh_at=services.catalog_fresh_at,
         model_problem=services.model_problem,
+        experiments_status=services.experiments_status,
         clock=services.clock,
     )
     resources = [
@@ -221,9 +251,25 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         Resource("/readyz", {"GET": status.readyz}, access="operator", edge=edge),
         Resource("/metrics", {"GET": status.metrics}, access="operator", edge=edge),
         Resource("/openapi.json", {"GET": status.openapi}, access="operator", edge=edge),
+        *_experiments(settings, services, edge),
         *_storefront(edge),
     ]
     return [resource.route() for resource in resources]
+
+
+def _experiments(settings: Settings, services: Services, edge: Edge) -> list[Resource]:
+    editor = ExperimentEditor(
+        services.experiments, services.base_experiments, learning_traffic=settings.learning_traffic
+    )
+    routes = ExperimentRoutes(
+        editor, services.refresh_experiments, body_timeout_seconds=settings.body_timeout_seconds
+    )
+    one = {"PUT": routes.define, "PATCH": routes.change, "DELETE": routes.remove}
+    return [
+        Resource("/experiments", {"GET": routes.list, "PUT": routes.replace}, access="server", edge=edge),
+        Resource("/experiments/{id:path}", one, access="server", edge=edge),
+        Resource("/switches", {"GET": routes.switches, "PATCH": routes.switch}, access="server", edge=edge),
+    ]
 
 
 def _storefront(edge: Edge) -> list[Resource]:
@@ -237,12 +283,17 @@ def _storefront(edge: Edge) -> list[Resource]:
     ]
 
 
-def _pages(settings: Settings, services: Services, tokens: VisitorTokens) -> PersonalizeRoutes:
+def _pages(
+    settings: Settings, services: Services, tokens: VisitorTokens, tickets: ExposureTickets
+) -> PersonalizeRoutes:
+    store = DeadlineStore(services.visitors, seconds=settings.redis_timeout_ms / 1000)
+    exposures = Exposures(tickets, store, services.knowledge, services.metrics, at=settings.exposure_at)
     personalization = Personalization(
-        DeadlineStore(services.visitors, seconds=settings.redis_timeout_ms / 1000),
+        store,
         DeadlineStore(services.visitors, seconds=settings.events_timeout_ms / 1000),
         services.knowledge,
         services.metrics,
+        exposures,
     )
     reception = Reception(
         tokens,
@@ -253,6 +304,7 @@ def _pages(settings: Settings, services: Services, tokens: VisitorTokens) -> Per
     return PersonalizeRoutes(
         personalization,
         reception,
+        Crawlers(),
         services.clock,
         max_body_bytes=settings.max_body_kb * 1024,
         body_timeout_seconds=settings.body_timeout_seconds,

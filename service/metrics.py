@@ -14,6 +14,7 @@ MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client reads it when it is imported, so the parent sets it before it spawns the workers."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_MAX_EXPERIMENTS: Final = 200
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -50,6 +51,10 @@ class Metrics:
             "kabin_recommendations", "Recommended items by their source.", ["source"], registry=registry
         )
         self._recommendation_children: dict[str, Counter] = {}
+        self._exposures = Counter(
+            "kabin_exposures", "Exposures put into the log, by experiment.", ["experiment"], registry=registry
+        )
+        self._exposure_children: dict[str, Counter] = {}
         self._degraded = Counter("kabin_degraded_answers", "Answers given without Redis.", registry=registry)
         self._redis = Histogram(
             "kabin_redis_duration_seconds",
@@ -72,6 +77,25 @@ class Metrics:
         )
         self._catalog_skus = self._gauge("kabin_catalog_skus", "SKUs in the catalog.")
         self._model_version: str | None = None
+        self._experiments_version = self._gauge(
+            "kabin_experiments_version", "Version in Redis of the experiments in use."
+        )
+        self._experiments_updated = self._gauge(
+            "kabin_experiments_updated_timestamp_seconds",
+            "When the experiments in use were last known to be what is defined.",
+        )
+        self._experiments_problems = Gauge(
+            "kabin_experiments_problems",
+            "What is wrong with experiments or where they come from; /readyz says what.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._experiments_failures = Counter(
+            "kabin_experiments_refresh_failures",
+            "Looks for changed experiments that failed; the last good ones stayed.",
+            ["source"],
+            registry=registry,
+        )
 
     def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
         # The oldest live worker's value is the one to worry about.
@@ -112,6 +136,18 @@ class Metrics:
                 child = self._recommendation_children[source] = self._recommendations.labels(source)
             child.inc(count)
 
+    def exposure(self, experiment_id: str) -> None:
+        """Count one exposure that was put into the log."""
+        child = self._exposure_children.get(experiment_id)
+        if child is None:
+            # A server may name anything an experiment, and each name is kept for good.
+            is_full = len(self._exposure_children) >= _MAX_EXPERIMENTS
+            label = "other" if is_full else experiment_id
+            child = self._exposures.labels(label)
+            if not is_full:
+                self._exposure_children[experiment_id] = child
+        child.inc()
+
     def degraded(self) -> None:
         """Count one answer that had to do without Redis."""
         self._degraded.inc()
@@ -138,6 +174,16 @@ class Metrics:
         self._catalog_version.set(version)
         self._catalog_updated.set(updated_at)
         self._catalog_skus.set(skus)
+
+    def experiments(self, version: int, updated_at: float, problems: int) -> None:
+        """Record the experiments in use; ``updated_at`` in Unix seconds, 0 if they were never known to be fresh."""
+        self._experiments_version.set(version)
+        self._experiments_updated.set(updated_at)
+        self._experiments_problems.set(problems)
+
+    def experiments_failure(self, source: str) -> None:
+        """Count one look for changed experiments that failed: at ``redis``, ``file`` or ``growthbook``."""
+        self._experiments_failures.labels(source).inc()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics of all workers and their content type, in the format ``accept`` asks for."""

@@ -6,9 +6,10 @@ After that the clients reconnect by themselves.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import BinaryIO, Final
 
+from recommender.decisions.running import ExperimentSummary
 from recommender.departments import DepartmentTable
 from recommender.events import Event
 from recommender.homepage import HomepageVariant
@@ -25,6 +26,13 @@ from service.stores.connection import (
     check_server,
     connect,
     unavailable_on_error,
+)
+from service.stores.experiments import (
+    ExperimentDocument,
+    ExperimentPhase,
+    ExperimentStore,
+    RedisExperimentStore,
+    VersionedDocument,
 )
 from service.stores.keys import Keyspace
 from service.stores.visitors import Applied, Lifetimes, RedisVisitorStore, VisitorStore
@@ -92,6 +100,44 @@ class LateCatalogStore:
         return self.target
 
 
+class LateExperimentStore:
+    """A store of experiments that may not be there yet."""
+
+    def __init__(self) -> None:
+        self.target: ExperimentStore | None = None
+
+    async def version(self) -> int:
+        """See :meth:`service.stores.experiments.ExperimentStore.version`."""
+        return await self._there().version()
+
+    async def read(self) -> VersionedDocument:
+        """See :meth:`service.stores.experiments.ExperimentStore.read`."""
+        return await self._there().read()
+
+    async def write(self, document: ExperimentDocument, *, expected_version: int) -> int:
+        """See :meth:`service.stores.experiments.ExperimentStore.write`."""
+        return await self._there().write(document, expected_version=expected_version)
+
+    async def note_phases(
+        self, experiments: Collection[ExperimentSummary], *, version: int, at: float
+    ) -> None:
+        """See :meth:`service.stores.experiments.ExperimentStore.note_phases`."""
+        await self._there().note_phases(experiments, version=version, at=at)
+
+    async def phases(self, experiment_id: str) -> tuple[ExperimentPhase, ...]:
+        """See :meth:`service.stores.experiments.ExperimentStore.phases`."""
+        return await self._there().phases(experiment_id)
+
+    async def experiment_ids(self) -> frozenset[str]:
+        """See :meth:`service.stores.experiments.ExperimentStore.experiment_ids`."""
+        return await self._there().experiment_ids()
+
+    def _there(self) -> ExperimentStore:
+        if self.target is None:
+            raise StoreUnavailable(_NOT_YET)
+        return self.target
+
+
 class RedisLink:
     """Connects the late stores and keeps the catalog replica.
 
@@ -102,6 +148,7 @@ class RedisLink:
     Attributes:
         visitors: usable from the start.
         catalog_store: likewise.
+        experiments: likewise.
         replica: ``None`` until Redis has been reached.
     """
 
@@ -113,6 +160,7 @@ class RedisLink:
         self._reason = _NOT_YET
         self.visitors = LateVisitorStore()
         self.catalog_store = LateCatalogStore()
+        self.experiments = LateExperimentStore()
         self.replica: CatalogReplica | None = None
 
     async def open(self) -> None:
@@ -139,6 +187,7 @@ class RedisLink:
             session_gap_seconds=settings.session_gap_minutes * 60,
         )
         self.visitors.target = RedisVisitorStore(client, keyspace, lifetimes)
+        self.experiments.target = RedisExperimentStore(client, keyspace)
         self.catalog_store.target = RedisCatalogStore(
             bulk, keyspace, default_currency=settings.default_currency, timezone=settings.feed_zone
         )

@@ -19,6 +19,7 @@ from recommender.catalog.texts import Texts
 from recommender.departments import DepartmentTable
 from service.stores.catalog_source import CatalogSource, CatalogState, VersionedStep
 from service.stores.connection import StoreUnavailable
+from service.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +100,7 @@ class CatalogReplica:
         """End the task; the catalog stays usable."""
         tasks = [task for task in (self._task, self._merging) if task is not None]
         self._task = self._merging = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
 
     async def refresh(self) -> None:
         """Catch up with the store once.

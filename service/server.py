@@ -30,6 +30,8 @@ LOGGING: Final[dict[str, Any]] = {
     "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    # It would tell the address of GrowthBook's endpoint, client key and all, at every look.
+    "loggers": {"httpx": {"level": "WARNING"}},
 }
 """Logs of every process go to standard error, a line each; there is no access log."""
 

@@ -174,6 +174,43 @@ class Settings(BaseSettings):
         description="Milliseconds between two looks for a newly published model.",
     )
 
+    # Experiments.
+    experiments_file: Path | None = Field(
+        default=None,
+        description="File of experiments in GrowthBook's feature JSON, read again when it changes.",
+    )
+    growthbook_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="GrowthBook's SDK endpoint, such as `https://cdn.growthbook.io/api/features/sdk-abc`; instead of a file.",
+    )
+    growthbook_refresh_seconds: int = Field(
+        default=60, ge=1, le=86_400, description="Seconds between two looks at GrowthBook's endpoint."
+    )
+    learning_traffic: bool = Field(
+        default=False,
+        description="Hold 5 % of the visitors out of personalization for good, and show 10 % of the others a homepage drawn "
+        "at random: what that tells is in `kabin experiment report`.",
+    )
+    exposure_at: Literal["page", "decision"] = Field(
+        default="page",
+        description="When a visitor counts as exposed to an experiment: `page` when the page says that it was seen "
+        "(`decision_shown`), `decision` when a server that renders pages itself has asked with the server key.",
+    )
+    conversion_window_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=365,
+        description="Days after the exposure in which orders count for an experiment.",
+    )
+    gross_margin_percent: float = Field(
+        default=50.0,
+        ge=0,
+        le=100,
+        description="Margin of items whose `cost_of_goods_sold` the feed does not say, in percent of the price before discount: what "
+        "is taken off a price is taken off the margin.",
+    )
+
     # Limits.
     max_body_kb: int = Field(
         default=32,
@@ -217,6 +254,10 @@ class Settings(BaseSettings):
         if self.cookie_samesite == "none" and not self.cookie_secure:
             raise ValueError(
                 "KABIN_COOKIE_SAMESITE=none needs KABIN_COOKIE_SECURE=true: browsers drop it otherwise"
+            )
+        if self.experiments_file is not None and self.growthbook_url is not None:
+            raise ValueError(
+                "KABIN_EXPERIMENTS_FILE and KABIN_GROWTHBOOK_URL exclude each other: set the one that holds the experiments"
             )
         return self
 

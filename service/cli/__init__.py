@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "evaluate": _Entry(
         "service.cli.evaluate:evaluate", "Measure sizes, recommendations or affinity on history."
     ),
+    "experiment": _Entry("service.cli.experiment:experiment", "Run A/B tests and switch decisions off."),
     "model": _Entry("service.cli.model:model", "List, show or publish models."),
     "demo": _Entry(
         "service.cli.demo:demo", "Run a simulated shop to try in the browser, and print three calls."

@@ -6,10 +6,20 @@ from typing import Any, Final
 import msgspec
 
 from service import answers, schemas
+from service.experiments import listing
+from service.experiments.bodies import ExperimentChange, SwitchChange
+from service.experiments.definition import ExperimentDefinition
 from service.openapi.operations import REFERENCE
 from service.openapi.paths import paths
 
-_REQUESTS: Final = (schemas.PersonalizeRequest, schemas.EventsRequest, schemas.WireEvent)
+_REQUESTS: Final = (
+    schemas.PersonalizeRequest,
+    schemas.EventsRequest,
+    schemas.WireEvent,
+    ExperimentDefinition,
+    ExperimentChange,
+    SwitchChange,
+)
 _ANSWERS: Final = (
     answers.PersonalizeAnswer,
     answers.EventsReceipt,
@@ -18,6 +28,10 @@ _ANSWERS: Final = (
     answers.CatalogAnswer,
     answers.RemovalAnswer,
     answers.SimilarAnswer,
+    listing.ExperimentListAnswer,
+    listing.ChangedExperimentAnswer,
+    listing.RemovedExperimentAnswer,
+    listing.SwitchesAnswer,
     answers.StorefrontAnswer,
     answers.HealthAnswer,
     answers.ReadinessAnswer,

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from service import schemas
+from service.openapi.experiments import experiment_paths
 from service.openapi.operations import (
     answer,
     cached_text,
@@ -38,7 +39,13 @@ _FORCE: Final = {
 
 def paths() -> dict[str, Any]:
     """Return the ``paths`` of the document."""
-    return {**_page_paths(), **_storefront_paths(), **_shop_paths(), **_operator_paths()}
+    return {
+        **_page_paths(),
+        **_storefront_paths(),
+        **_shop_paths(),
+        **experiment_paths(),
+        **_operator_paths(),
+    }
 
 
 def _page_paths() -> dict[str, Any]:

@@ -5,7 +5,15 @@ from typing import Any
 
 import orjson
 
-from service.answers import CatalogStatus, HealthAnswer, ModelStatus, ReadinessAnswer, RedisStatus
+from service.answers import (
+    CatalogStatus,
+    ExperimentsStatusAnswer,
+    HealthAnswer,
+    ModelStatus,
+    ReadinessAnswer,
+    RedisStatus,
+)
+from service.experiments.status import ExperimentsStatus
 from service.knowledge import Knowledge
 from service.metrics import Metrics
 from service.routes.exchange import NO_STORE, Reply, Request
@@ -22,6 +30,7 @@ class StatusRoutes:
         ping: returns if Redis answers; raises :class:`StoreUnavailable` otherwise.
         catalog_fresh_at: Unix seconds at which the replica was last known to be fresh, ``None`` before the first.
         model_problem: why the newest published model is not the one in use, if so.
+        experiments_status: which experiments' definitions are in use, and what is wrong with them.
         clock: Unix seconds now.
     """
 
@@ -34,6 +43,7 @@ class StatusRoutes:
         ping: Callable[[], Awaitable[None]],
         catalog_fresh_at: Callable[[], float | None],
         model_problem: Callable[[], str | None],
+        experiments_status: Callable[[], ExperimentsStatus],
         clock: Callable[[], float],
     ) -> None:
         self._knowledge = knowledge
@@ -42,6 +52,7 @@ class StatusRoutes:
         self._ping = ping
         self._catalog_fresh_at = catalog_fresh_at
         self._model_problem = model_problem
+        self._experiments_status = experiments_status
         self._clock = clock
 
     async def healthz(self, _request: Request) -> Reply:
@@ -59,6 +70,7 @@ class StatusRoutes:
             "redis": redis,
             "model": model,
             "catalog": catalog,
+            "experiments": self._experiments(),
         }
         if catalog["age_seconds"] is None and redis["ok"]:
             answer["status"] = "starting"
@@ -99,5 +111,18 @@ class StatusRoutes:
             "items": len(catalog),
             "skus": catalog.sku_count,
             "version": catalog.version,
-            "age_seconds": None if fresh_at is None else round(max(self._clock() - fresh_at, 0.0), 3),
+            "age_seconds": self._age_seconds(fresh_at),
         }
+
+    def _experiments(self) -> ExperimentsStatusAnswer:
+        status = self._experiments_status()
+        return {
+            "version": status.version,
+            "source": status.source,
+            "age_seconds": self._age_seconds(status.fresh_at),
+            "overridden": list(status.overridden),
+            "problems": list(status.problems),
+        }
+
+    def _age_seconds(self, fresh_at: float | None) -> float | None:
+        return None if fresh_at is None else round(max(self._clock() - fresh_at, 0.0), 3)

@@ -96,6 +96,17 @@ class CatalogKeys:
         return f"{self._tag}{generation}:index"
 
 
+class ExperimentKeys:
+    """The experiments' keys: all of them share the hash tag ``{experiments}``."""
+
+    def __init__(self, keyspace: Keyspace) -> None:
+        tag = f"{keyspace.prefix}:{{experiments}}:"
+        self.definitions = f"{tag}definitions"
+        """Hash: version, document (JSON), updated_at, noted (version of the document that the last phases came from)."""
+        self.phases = f"{tag}phases"
+        """Hash by experiment id: its phases, one a line."""
+
+
 def _hashed(visitor_id: str) -> str:
     digest = blake2b(visitor_id.encode(), digest_size=16).digest()
     return "~" + urlsafe_b64encode(digest).rstrip(b"=").decode()
