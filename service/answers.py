@@ -3,7 +3,7 @@
 orjson writes them as they are, and ``openapi.json`` describes them, closed: what is not listed is never sent.
 """
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
 
@@ -105,11 +105,17 @@ class RecommendationAnswer(TypedDict):
 
 
 class ExperimentAnswer(TypedDict):
-    """One experiment that the visitor takes part in."""
+    """One experiment that the visitor takes part in.
+
+    ``slot`` is what a page reports as seen in ``decision_shown``: null for an experiment that any slot shows.
+    """
 
     experiment_id: str
     variation_id: int
     variation: str
+    feature_id: str | None
+    value: Annotated[Any, Meta(description="Of the feature, in this variation.")]
+    slot: str | None
 
 
 class PersonalizeAnswer(TypedDict):
@@ -122,6 +128,9 @@ class PersonalizeAnswer(TypedDict):
     discount_affinity: DiscountAffinityAnswer
     recommendations: list[RecommendationAnswer]
     experiments: list[ExperimentAnswer]
+    features: Annotated[
+        dict[str, Any], Meta(description="Values of the shop's own features for this visitor, by name.")
+    ]
     events: EventsAnswer
     model_version: str | None
     degraded: bool
@@ -169,6 +178,15 @@ class PreferredSizeAnswer(TypedDict):
     size_system: str | None
 
 
+class ExposureAnswer(TypedDict):
+    """A variation that a visitor was shown; names are null once the experiment is no longer defined."""
+
+    experiment_id: str | None
+    variation_id: int
+    variation: str | None
+    at: Annotated[float, Meta(description="Unix seconds.")]
+
+
 class VisitorAnswer(TypedDict):
     """Answer of ``GET /visitors/{id}``: everything held about a visitor, and the decisions it leads to."""
 
@@ -179,9 +197,11 @@ class VisitorAnswer(TypedDict):
     evidence: list[EvidenceAnswer]
     cart: list[CartLineAnswer]
     recently_viewed: list[ViewedAnswer]
+    exposures: list[ExposureAnswer]
     discount_affinity: DiscountAffinityAnswer
     slots: SlotsAnswer
     recommendations: list[RecommendationAnswer]
+    experiments: list[ExperimentAnswer]
     model_version: str | None
 
 
@@ -258,6 +278,20 @@ class CatalogStatus(TypedDict):
     age_seconds: float | None
 
 
+class ExperimentsStatusAnswer(TypedDict):
+    """The definitions of experiments that the answering worker uses; ``problems`` are also those of their sources.
+
+    ``version`` is that of the document in Redis, ``source`` says where others come from (``redis``: from nowhere
+    else), and features that are ``overridden`` are defined in both: Redis's are in use.
+    """
+
+    version: int | None
+    source: Literal["redis", "file", "growthbook"]
+    age_seconds: float | None
+    overridden: list[str]
+    problems: list[str]
+
+
 class RedisStatus(TypedDict):
     """Whether events can be kept."""
 
@@ -269,10 +303,12 @@ class ReadinessAnswer(TypedDict):
     """Answer of ``GET /readyz``; 503 while ``starting``.
 
     ``degraded`` still answers pages, without Redis or with an older model than the one published: taking every
-    worker out of service for it would make a small trouble a big one.
+    worker out of service for it would make a small trouble a big one. Problems of experiments leave it ``ready``:
+    the last good definitions are in use.
     """
 
     status: Literal["ready", "degraded", "starting"]
     redis: RedisStatus
     model: ModelStatus
     catalog: CatalogStatus
+    experiments: ExperimentsStatusAnswer

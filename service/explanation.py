@@ -1,13 +1,13 @@
 """Which fields of a body are wrong: the slow second look that finds the mistakes decoding did not get to."""
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
 from service.problems import FieldError
 
-_MESSAGE_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_MESSAGE_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _PATH_STEP: Final = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[^\]]*)\]")
 
 
@@ -21,6 +21,13 @@ def explain(value: Any, schema: Any, pointer: str) -> list[FieldError]:
         schema: a msgspec Struct, or any type that msgspec converts to.
         pointer: JSON pointer of ``value`` in the body.
     """
+    if isinstance(value, dict) and _has_free_names(schema):
+        # msgspec does not say which entry it means.
+        alone = [
+            _refusal({name: entry}, schema, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            for name, entry in value.items()
+        ]
+        return [error for errors in alone for error in errors] or _refusal(value, schema, pointer)
     is_struct = isinstance(schema, type) and issubclass(schema, msgspec.Struct)
     if not is_struct or not isinstance(value, dict):
         return _refusal(value, schema, pointer)
@@ -33,6 +40,12 @@ def explain(value: Any, schema: Any, pointer: str) -> list[FieldError]:
     return errors
 
 
+def _has_free_names(schema: Any) -> bool:
+    """Tell whether ``schema`` is a mapping whose names the sender chooses."""
+    plain = get_args(schema)[0] if get_origin(schema) is Annotated else schema
+    return get_origin(plain) is dict
+
+
 def _refusal(value: Any, schema: Any, pointer: str) -> list[FieldError]:
     if schema is msgspec.Raw or schema == list[msgspec.Raw]:
         schema = list[Any] if schema == list[msgspec.Raw] else Any
@@ -42,7 +55,9 @@ def _refusal(value: Any, schema: Any, pointer: str) -> list[FieldError]:
         parts = _MESSAGE_PATH.match(str(error))
         detail = (parts["detail"] if parts else str(error)).replace("`", "")
         path = (parts["path"] if parts else None) or ""
-        return [FieldError(pointer + _pointer_of(path), detail[:1].lower() + detail[1:])]
+        return [
+            FieldError(pointer + _pointer_of(path.removeprefix("[...]")), detail[:1].lower() + detail[1:])
+        ]
     except RecursionError:
         return [FieldError(pointer, "is nested too deeply")]
     return []

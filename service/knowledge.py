@@ -1,10 +1,11 @@
-"""What decisions rest on besides the visitor: the catalog replica and the model in use, as of this moment."""
+"""What decisions rest on besides the visitor: catalog replica, model and experiments in use, as of this moment."""
 
 from collections.abc import Callable
 from typing import Final
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
+from recommender.decisions.policy import NO_POLICY, Policy
 from recommender.decisions.served import ServedModel
 
 _SHARE_STEPS: Final = 100
@@ -12,16 +13,23 @@ _SHARE_STEPS: Final = 100
 
 
 class Knowledge:
-    """One place to ask for catalog and model; both change behind it.
+    """One place to ask for catalog, model and policy; all of them change behind it.
 
     Args:
         catalog: returns this process's replica.
         model: returns the model in use, ``None`` before the first.
+        policy: returns the experiments and switches in use.
     """
 
-    def __init__(self, catalog: Callable[[], Catalog], model: Callable[[], ServedModel | None]) -> None:
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        model: Callable[[], ServedModel | None],
+        policy: Callable[[], Policy] = lambda: NO_POLICY,
+    ) -> None:
         self._catalog = catalog
         self._model = model
+        self._policy = policy
         self._defaults = AffinityParameters()
 
     @property
@@ -33,6 +41,11 @@ class Knowledge:
     def model(self) -> ServedModel | None:
         """The model in use."""
         return self._model()
+
+    @property
+    def policy(self) -> Policy:
+        """The experiments and switches in use."""
+        return self._policy()
 
     def affinity_parameters(self, now: float) -> AffinityParameters:
         """Return the model's parameters, or defaults with the share of the catalog that is on sale now."""

@@ -1,20 +1,24 @@
 """The use case behind ``POST /personalize`` and ``POST /events``: keep the events, read the visitor, decide."""
 
-import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from recommender.affinity import AffinityParameters
-from recommender.decisions.decision import Decision, decide
+from recommender.decisions.attributes import Attribute, visitor_attributes
+from recommender.decisions.decision import Decision, affinity_of, decide
+from recommender.decisions.policy import AssignedExperiment
 from recommender.decisions.question import Question
-from recommender.events import Event, EventName
+from recommender.events import SECONDS_PER_DAY, Event, EventName
 from recommender.identifiers import key_of
 from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE, VisitorState
 from service.answers import EventsAnswer
+from service.exposures import Batch, Exposures
 from service.knowledge import Knowledge
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
@@ -22,11 +26,35 @@ from service.stores.visitors import VisitorStore
 from service.wire import CheckedEvents
 
 
+class Circumstances(NamedTuple):
+    """How a page asks, beside its question.
+
+    Attributes:
+        attributes: the page's own, for conditions of experiments.
+        forced: variation by experiment, for quality assurance.
+        is_preview: whether anything is forced; then nothing of the answer is an exposure, or remembered.
+        is_crawler: whether no shopper sits at it; then there are no experiments.
+        is_server: whether the shop's server asks.
+    """
+
+    attributes: Mapping[str, Attribute] = MappingProxyType({})
+    forced: Mapping[str, int] = MappingProxyType({})
+    is_preview: bool = False
+    is_crawler: bool = False
+    is_server: bool = False
+
+
+ORDINARY: Final = Circumstances()
+"""A shopper's browser that says nothing of itself."""
+
+
 class Answer(NamedTuple):
-    """A decision with all that went into it."""
+    """A decision with all that went into it; ``features`` are the values of the shop's own."""
 
     decision_id: str
     decision: Decision
+    experiments: Sequence[AssignedExperiment]
+    features: dict[str, Any]
     events: EventsAnswer
     model_version: str | None
     degraded: bool
@@ -44,23 +72,36 @@ class Personalization:
     """Answers pages and keeps events; the only place where the store, the catalog and the model meet."""
 
     def __init__(
-        self, store: VisitorStore, patient_store: VisitorStore, knowledge: Knowledge, metrics: Metrics
+        self,
+        store: VisitorStore,
+        patient_store: VisitorStore,
+        knowledge: Knowledge,
+        metrics: Metrics,
+        exposures: Exposures,
     ) -> None:
         """Take the collaborators.
 
         Args:
             store: for pages, which cannot wait.
             patient_store: the same store for those who bring events and nothing else.
-            knowledge: catalog and model.
+            knowledge: catalog, model and policy.
             metrics: counts events and decisions.
+            exposures: to experiments; knows which are believed.
         """
         self._store = store
         self._patient_store = patient_store
         self._knowledge = knowledge
         self._metrics = metrics
+        self._exposures = exposures
 
     async def answer(
-        self, visitor_id: str | None, question: Question, checked: CheckedEvents, *, now: float
+        self,
+        visitor_id: str | None,
+        question: Question,
+        checked: CheckedEvents,
+        circumstances: Circumstances = ORDINARY,
+        *,
+        now: float,
     ) -> Answer:
         """Apply a page's events and decide what it shows.
 
@@ -70,23 +111,40 @@ class Personalization:
             visitor_id: ``None`` if nothing may be stored; then the request's own events are all that is known.
             question: what the page asks.
             checked: the request's events.
+            circumstances: how it asks.
             now: Unix seconds.
         """
-        catalog = self._knowledge.catalog
-        model = self._knowledge.model
-        parameters = self._knowledge.affinity_parameters(now)
-        batch = self._effects(checked.events, parameters)
+        knowledge = self._knowledge
+        model, parameters = knowledge.model, knowledge.affinity_parameters(now)
+        batch = self._batch(visitor_id, checked.events, parameters, now)
         remembered = await self._remember(visitor_id, batch, checked, now)
+        state = remembered.state
         bought = self._bought(checked.events)
         if bought:
-            question = _with_bought(question, bought)
-        decision = decide(question, remembered.state, catalog, model, parameters, now=now)
-        if visitor_id is not None and decision.homepage.pin and remembered.state.is_known:
+            question = replace(question, bought=bought)
+        affinity = affinity_of(state, parameters, int(now // SECONDS_PER_DAY))
+        assigned = knowledge.policy.assign(
+            visitor_id,
+            visitor_attributes(question, state, affinity, circumstances.attributes),
+            state,
+            forced=circumstances.forced,
+            counted=not circumstances.is_crawler,
+        )
+        decision = decide(question, state, affinity, knowledge.catalog, model, assigned.treatment, now=now)
+        may_pin = decision.homepage.pin and state.is_known and not circumstances.is_preview
+        if visitor_id is not None and may_pin:
             await self._pin(visitor_id, decision, now)
         self._count(decision, remembered)
+        experiments = () if remembered.degraded else assigned.experiments
+        at_stake = () if circumstances.is_preview else experiments
+        decision_id = await self._exposures.identify(
+            visitor_id, question.page_type, at_stake, decision, is_server=circumstances.is_server, now=now
+        )
         return Answer(
-            secrets.token_urlsafe(16),
+            decision_id,
             decision,
+            experiments,
+            assigned.features,
             remembered.events,
             None if model is None else model.version,
             remembered.degraded,
@@ -99,7 +157,7 @@ class Personalization:
         Raises:
             StoreUnavailable: they cannot be kept; none of them was, or sending them again does no harm.
         """
-        batch = self._effects(checked.events, self._knowledge.affinity_parameters(now))
+        batch = self._batch(visitor_id, checked.events, self._knowledge.affinity_parameters(now), now)
         if visitor_id is None or not batch:
             return self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
         started = time.perf_counter()
@@ -109,14 +167,11 @@ class Personalization:
             self._metrics.redis(time.perf_counter() - started, ok=False)
             raise
         self._metrics.redis(time.perf_counter() - started, ok=True)
+        self._exposures.count(batch, applied)
         return self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
 
     async def _remember(
-        self,
-        visitor_id: str | None,
-        batch: Sequence[tuple[Event, Effects]],
-        checked: CheckedEvents,
-        now: float,
+        self, visitor_id: str | None, batch: Batch, checked: CheckedEvents, now: float
     ) -> _Remembered:
         if visitor_id is None:
             events = self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
@@ -131,13 +186,21 @@ class Personalization:
             return _Remembered(_in_memory(batch), events, degraded=True, redis_seconds=seconds)
         seconds = time.perf_counter() - started
         self._metrics.redis(seconds, ok=True)
+        self._exposures.count(batch, applied)
         events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
         return _Remembered(applied.state, events, degraded=False, redis_seconds=seconds)
 
-    def _effects(
-        self, events: Sequence[Event], parameters: AffinityParameters
+    def _batch(
+        self,
+        visitor_id: str | None,
+        events: Sequence[Event],
+        parameters: AffinityParameters,
+        now: float,
     ) -> list[tuple[Event, Effects]]:
+        """Return what events do, exposures as far as they can be believed."""
         catalog = self._knowledge.catalog
+        if visitor_id is not None:
+            events = self._exposures.confirmed(events, visitor_id, now=now)
         return [(event, effects_of(event, catalog, parameters)) for event in events]
 
     def _bought(self, events: Sequence[Event]) -> frozenset[int]:
@@ -180,18 +243,6 @@ class Personalization:
             metrics.degraded()
 
 
-def _in_memory(batch: Sequence[tuple[Event, Effects]]) -> VisitorState:
+def _in_memory(batch: Batch) -> VisitorState:
     """Return what the request's own events tell of a visitor of whom nothing else may or can be known."""
     return ledger_of(effects for _, effects in batch).state() if batch else EMPTY_STATE
-
-
-def _with_bought(question: Question, bought: frozenset[int]) -> Question:
-    return Question(
-        question.page_type,
-        question.item_id,
-        question.sku,
-        question.category,
-        question.limit,
-        question.preview,
-        bought,
-    )

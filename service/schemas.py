@@ -14,6 +14,9 @@ MAX_ID_CHARACTERS = 128
 MAX_TOKEN_CHARACTERS = 256
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 12
+MAX_ATTRIBUTES = 20
+MAX_ATTRIBUTE_CHARACTERS = 512
+MAX_FORCED_EXPERIMENTS = 50
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Label = Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)]
@@ -27,8 +30,10 @@ VisitorToken = Annotated[
 ]
 Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="ISO 4217.")]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
+VariationId = Annotated[float, Meta(ge=0, le=1000, multiple_of=1)]
 PageType = Literal["home", "category", "product", "search", "cart", "checkout", "order", "other"]
 HomepageVariant = Literal["promo", "full_price"]
+AttributeValue = Annotated[str, Meta(max_length=MAX_ATTRIBUTE_CHARACTERS)] | float | bool | None
 
 
 # ---------------------------------------------------------------- events
@@ -55,7 +60,8 @@ class Exposure(Struct, frozen=True):
     """One experiment whose variation was shown."""
 
     experiment_id: Identifier
-    variation_id: Annotated[float, Meta(ge=0, le=1000, multiple_of=1)]
+    variation_id: VariationId
+    variation: Label = ""
 
 
 class EventParams(Struct, frozen=True):
@@ -72,8 +78,25 @@ class EventParams(Struct, frozen=True):
     fit: Literal["small", "true", "large"] | None = None
     sort_by: Label | None = None
     promotion_id: Label | None = None
-    slot: Label | None = None
-    experiments: Annotated[tuple[Exposure, ...], Meta(max_length=50)] = ()
+    slot: (
+        Annotated[
+            str,
+            Meta(
+                max_length=MAX_ID_CHARACTERS,
+                description="What was seen of the decision: `homepage`, `size`, `recommendations`, or a feature of the "
+                "shop's own; left out, all of it.",
+            ),
+        ]
+        | None
+    ) = None
+    experiments: Annotated[
+        tuple[Exposure, ...],
+        Meta(
+            max_length=50,
+            description="Exposures that only the shop's server can vouch for: from a browser they are not believed, "
+            "and where `decision_id` is one that Kabin gave with exposures, that tells them.",
+        ),
+    ] = ()
 
 
 class WireEvent(Struct, frozen=True):
@@ -111,9 +134,21 @@ class Consent(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """Forced answers for quality assurance; never an exposure."""
+    """Forced answers for quality assurance; the whole answer is never an exposure then."""
 
     homepage: HomepageVariant | None = None
+    experiments: Annotated[
+        dict[Identifier, VariationId],
+        Meta(
+            max_length=MAX_FORCED_EXPERIMENTS,
+            description="Variation by experiment. Experiments that are not running are skipped.",
+        ),
+    ] = {}
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is forced."""
+        return self.homepage is not None or bool(self.experiments)
 
 
 class PersonalizeRequest(Struct, frozen=True):
@@ -125,6 +160,14 @@ class PersonalizeRequest(Struct, frozen=True):
     consent: Consent = Consent()
     limit: Annotated[float, Meta(ge=0, le=MAX_LIMIT, multiple_of=1)] = DEFAULT_LIMIT
     preview: Preview = Preview()
+    attributes: Annotated[
+        dict[Identifier, AttributeValue],
+        Meta(
+            max_length=MAX_ATTRIBUTES,
+            description="What the page knows of the visitor or of itself, for the conditions of experiments; null is as good "
+            "as nothing. Kabin's own attributes go before those of the same name.",
+        ),
+    ] = {}
 
 
 class EventsRequest(Struct, frozen=True):

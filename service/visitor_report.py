@@ -8,25 +8,41 @@ import msgspec
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
-from recommender.decisions.decision import Decision, decide
+from recommender.decisions.attributes import visitor_attributes
+from recommender.decisions.decision import Decision, affinity_of, decide
 from recommender.decisions.fit import Fit
+from recommender.decisions.policy import AssignedExperiment, ExperimentName, Policy
 from recommender.decisions.question import Question
 from recommender.decisions.served import ServedModel
 from recommender.departments import name_of
+from recommender.events import SECONDS_PER_DAY
 from recommender.sizes.calibration import SizeCalibration
 from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of
 from recommender.sizes.size import EvidenceKind, SizeEvidence
-from recommender.visitor.state import VisitorState, second_of
+from recommender.visitor.state import Exposure, VisitorState, second_of
 from service.answers import CartLineAnswer, EvidenceAnswer, PreferredSizeAnswer, ViewedAnswer
 from service.knowledge import Knowledge
 from service.stores.visitors import VisitorStore
 
+_HOME = Question("home")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class HeldExposure(NamedTuple):
+    """A variation that a visitor was shown, at ``at`` (Unix seconds); nameless once its experiment is over."""
+
+    experiment_id: str | None
+    variation_id: int
+    variation: str | None
+    at: int
+
+
 class VisitorReport(NamedTuple):
-    """A visitor's state in words, with what a home page would decide from it now."""
+    """A visitor's state in words, with what a home page would decide from it now.
+
+    ``experiments`` are those that the visitor would take part in now, ``exposures`` what they have been shown.
+    """
 
     at: float
     last_seen: int
@@ -35,7 +51,9 @@ class VisitorReport(NamedTuple):
     sizes: list[PreferredSizeAnswer]
     cart: list[CartLineAnswer]
     recently_viewed: list[ViewedAnswer]
+    exposures: list[HeldExposure]
     decision: Decision
+    experiments: tuple[AssignedExperiment, ...]
     model_version: str | None
 
 
@@ -44,7 +62,7 @@ class VisitorReports:
 
     Args:
         store: of the visitors.
-        knowledge: catalog and model in use.
+        knowledge: catalog, model and policy in use.
         clock: Unix seconds now.
         session_gap_seconds: silence after which the visitor's next page would start a session.
     """
@@ -72,34 +90,49 @@ class VisitorReports:
         if not state.is_known:
             return None
         now = self._clock()
-        catalog, model = self._knowledge.catalog, self._knowledge.model
-        parameters = self._knowledge.affinity_parameters(now)
         is_over = now - state.last_seen > self._session_gap_seconds
-        return report_of(state, catalog, model, parameters, now=now, session_is_over=is_over)
+        return report_of(
+            visitor_id,
+            state,
+            self._knowledge.catalog,
+            self._knowledge.model,
+            parameters=self._knowledge.affinity_parameters(now),
+            policy=self._knowledge.policy,
+            now=now,
+            session_is_over=is_over,
+        )
 
 
 def report_of(
+    visitor_id: str,
     state: VisitorState,
     catalog: Catalog,
     model: ServedModel | None,
-    parameters: AffinityParameters,
     *,
+    parameters: AffinityParameters,
+    policy: Policy,
     now: float,
     session_is_over: bool,
 ) -> VisitorReport:
     """Put a visitor's state into words.
 
     Args:
+        visitor_id: whose.
         state: as the store holds it.
         catalog: names items by their keys.
         model: in use, if any.
         parameters: of discount affinity.
+        policy: names experiments by their keys, and says which the visitor takes part in.
         now: Unix seconds.
         session_is_over: the next page starts a session, which a pinned homepage does not bind.
     """
     next_page = msgspec.structs.replace(state, session_started=second_of(now)) if session_is_over else state
     calibration = SizeCalibration() if model is None else model.calibration
-    fit = Fit(state.settled_evidence(), catalog, calibration, today=int(now // 86_400))
+    today = int(now // SECONDS_PER_DAY)
+    fit = Fit(state.settled_evidence(), catalog, calibration, today=today)
+    affinity = affinity_of(next_page, parameters, today)
+    attributes = visitor_attributes(_HOME, next_page, affinity, {})
+    assigned = policy.assign(visitor_id, attributes, next_page)
     return VisitorReport(
         at=now,
         last_seen=state.last_seen,
@@ -118,9 +151,21 @@ def report_of(
             {"item_id": _item_id(viewed.item_key, catalog), "at": viewed.at}
             for viewed in state.recently_viewed
         ],
-        decision=decide(Question("home"), next_page, catalog, model, parameters, now=now),
+        exposures=[
+            _exposure(policy.experiment_of_key(shown.experiment_key), shown) for shown in state.exposures
+        ],
+        decision=decide(_HOME, next_page, affinity, catalog, model, assigned.treatment, now=now),
+        experiments=assigned.experiments,
         model_version=None if model is None else model.version,
     )
+
+
+def _exposure(name: ExperimentName | None, shown: Exposure) -> HeldExposure:
+    number = shown.variation
+    if name is None:
+        return HeldExposure(None, number, None, shown.second)
+    variation = name.variations[number] if number < len(name.variations) else None
+    return HeldExposure(name.experiment_id, number, variation, shown.second)
 
 
 def _evidence(record: SizeEvidence, catalog: Catalog) -> EvidenceAnswer:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from recommender.events import Event, EventItem, EventName
+from recommender.events import Event, EventItem, EventName, ExperimentShown
 from service.explanation import explain
 from service.problems import FieldError, Problem
 from service.schemas import EventParams, EventsRequest, PersonalizeRequest, WireEvent
@@ -182,7 +182,10 @@ def _event_of(wire: WireEvent, name: EventName, *, now: float, source: Source) -
         sort_by=params.sort_by,
         promotion_id=params.promotion_id,
         slot=params.slot,
-        experiments=tuple((shown.experiment_id, int(shown.variation_id)) for shown in params.experiments),
+        experiments=tuple(
+            ExperimentShown(shown.experiment_id, int(shown.variation_id), shown.variation)
+            for shown in params.experiments
+        ),
     )
 
 

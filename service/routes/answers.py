@@ -5,10 +5,13 @@ from typing import cast
 
 from recommender.affinity import DiscountAffinity
 from recommender.decisions.decision import HomepageChoice, SizeChoice
+from recommender.decisions.policy import AssignedExperiment
 from recommender.decisions.shelf import Recommendation
 from service.answers import (
     CardAnswer,
     DiscountAffinityAnswer,
+    ExperimentAnswer,
+    ExposureAnswer,
     PersonalizeAnswer,
     RecommendationAnswer,
     SizeAnswer,
@@ -29,7 +32,8 @@ def personalize_answer(answer: Answer, token: str | None, *, now: float) -> Pers
         "slots": slots_answer(decision.homepage),
         "discount_affinity": affinity_answer(decision.affinity),
         "recommendations": recommendation_answers(decision.recommendations, now),
-        "experiments": [],
+        "experiments": [experiment_answer(one) for one in answer.experiments],
+        "features": answer.features,
         "events": answer.events,
         "model_version": answer.model_version,
         "degraded": answer.degraded,
@@ -51,6 +55,18 @@ def size_answer(size: SizeChoice) -> SizeAnswer:
 def slots_answer(homepage: HomepageChoice) -> SlotsAnswer:
     """Return each slot's variant."""
     return {"homepage": {"variant": homepage.variant, "reason": homepage.reason}}
+
+
+def experiment_answer(one: AssignedExperiment) -> ExperimentAnswer:
+    """Return an experiment that the visitor takes part in."""
+    return {
+        "experiment_id": one.experiment_id,
+        "variation_id": one.variation_id,
+        "variation": one.variation,
+        "feature_id": one.feature_id,
+        "value": one.value,
+        "slot": one.slot,
+    }
 
 
 def affinity_answer(affinity: DiscountAffinity) -> DiscountAffinityAnswer:
@@ -86,8 +102,10 @@ def visitor_answer(visitor_id: str, report: VisitorReport) -> VisitorAnswer:
         "evidence": report.evidence,
         "cart": report.cart,
         "recently_viewed": report.recently_viewed,
+        "exposures": [cast("ExposureAnswer", shown._asdict()) for shown in report.exposures],
         "discount_affinity": affinity_answer(report.decision.affinity),
         "slots": slots_answer(report.decision.homepage),
         "recommendations": recommendation_answers(report.decision.recommendations, report.at),
+        "experiments": [experiment_answer(one) for one in report.experiments],
         "model_version": report.model_version,
     }

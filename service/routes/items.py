@@ -11,7 +11,7 @@ from service.answers import SimilarAnswer
 from service.knowledge import Knowledge
 from service.problems import FieldError, Problem
 from service.routes.answers import recommendation_answers
-from service.routes.exchange import Reply, Request
+from service.routes.exchange import NO_STORE, Reply, Request
 from service.schemas import DEFAULT_LIMIT, MAX_LIMIT
 
 _CACHE_CONTROL = (b"cache-control", b"public, max-age=60")
@@ -34,6 +34,8 @@ class ItemRoutes:
         resolved = catalog.resolve(item_id)
         if resolved is None:
             raise Problem(404, "the catalog has no item and no SKU of this id")
+        if "recommendations" in self._knowledge.policy.switched_off:
+            limit = 0
         chosen = select_similar(resolved.item, catalog, model, fit=_nobody(catalog), limit=limit, now=now)
         answer: SimilarAnswer = {
             "item_id": item_id,
@@ -41,7 +43,9 @@ class ItemRoutes:
             "model_version": None if model is None else model.version,
         }
         timing = b"total;dur=%.2f" % ((time.perf_counter() - started) * 1e3)
-        return Reply.of_json(answer, headers=[_CACHE_CONTROL, (b"server-timing", timing)])
+        # What a switch has emptied must not stay so for those who ask again once it is on.
+        caching = _CACHE_CONTROL if limit > 0 else NO_STORE
+        return Reply.of_json(answer, headers=[caching, (b"server-timing", timing)])
 
 
 def _nobody(catalog: Catalog) -> Fit:

@@ -7,7 +7,8 @@ import msgspec
 
 from recommender.decisions.question import Question
 from service.answers import EventsReceipt
-from service.personalization import Answer, Personalization
+from service.crawlers import Crawlers
+from service.personalization import Answer, Circumstances, Personalization
 from service.problems import unavailable
 from service.routes.answers import personalize_answer
 from service.routes.exchange import NO_STORE, Reply, Request
@@ -25,6 +26,7 @@ class PersonalizeRoutes:
     Args:
         personalization: the use case.
         reception: identity, consent and limits.
+        crawlers: tells bots from shoppers.
         clock: Unix seconds now.
         max_body_bytes: larger bodies are refused.
         body_timeout_seconds: slower ones too.
@@ -34,6 +36,7 @@ class PersonalizeRoutes:
         self,
         personalization: Personalization,
         reception: Reception,
+        crawlers: Crawlers,
         clock: Callable[[], float],
         *,
         max_body_bytes: int,
@@ -41,6 +44,7 @@ class PersonalizeRoutes:
     ) -> None:
         self._personalization = personalization
         self._reception = reception
+        self._crawlers = crawlers
         self._clock = clock
         self._max_body_bytes = max_body_bytes
         self._body_timeout_seconds = body_timeout_seconds
@@ -57,6 +61,7 @@ class PersonalizeRoutes:
             None if visitor is None else visitor.visitor_id,
             _question_of(body),
             self._checked(request, body.events, now),
+            self._circumstances(request, body),
             now=now,
         )
         content = personalize_answer(answer, None if visitor is None else visitor.token, now=now)
@@ -88,6 +93,16 @@ class PersonalizeRoutes:
             receipt,
             status=202,
             headers=[NO_STORE, _timing(started, None), *self._reception.cookie(request, visitor)],
+        )
+
+    def _circumstances(self, request: Request, body: PersonalizeRequest) -> Circumstances:
+        preview = body.preview
+        return Circumstances(
+            attributes=body.attributes,
+            forced={name: int(number) for name, number in preview.experiments.items()},
+            is_preview=preview.is_wanted,
+            is_crawler=self._crawlers.is_crawler(request.header(b"user-agent"), trusted=request.trusted),
+            is_server=request.trusted,
         )
 
     async def _body(self, request: Request) -> bytes:

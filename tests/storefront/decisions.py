@@ -38,6 +38,14 @@ def size(
     }
 
 
+def withheld(label: str, sku: str | None = None) -> SizeAnswer:
+    """Return a size that an experiment keeps from the visitor."""
+    answer = size(label, sku)
+    answer["action"] = "none"
+    answer["reason"]["code"] = "experiment"
+    return answer
+
+
 def recommendation(
     number: int, *, link: str | None = None, **card: float | str | None
 ) -> RecommendationAnswer:
@@ -84,6 +92,7 @@ def decision(
         "discount_affinity": {"level": "medium", "index": 1.0, "evidence": 0.0},
         "recommendations": list(recommendations),
         "experiments": list(experiments),
+        "features": {},
         "events": receipt() if events is None else events,
         "model_version": "20261122T004858Z-000",
         "degraded": False,

@@ -12,7 +12,14 @@ from tests.storefront.shopper import Visit, both_widths, decided, let_pass, pass
 pytestmark = pytest.mark.slow
 
 TALL = "<div data-tall></div>"
-EXPERIMENT: dict[str, Any] = {"experiment_id": "homepage-1", "variation_id": 1, "variation": "promo"}
+EXPERIMENT: dict[str, Any] = {
+    "experiment_id": "homepage-1",
+    "variation_id": 1,
+    "variation": "promo",
+    "feature_id": "kabin-homepage",
+    "value": "promo",
+    "slot": "homepage",
+}
 
 
 def shown(kabin: FakeKabin, slot: str) -> list[dict[str, Any]]:
@@ -44,15 +51,13 @@ def settle(page: Page) -> None:
 
 @both_widths
 def test_a_homepage_that_was_seen_is_told_once(kabin: FakeKabin, visit: Visit) -> None:
-    """With the decision, the slot and the experiments that it was part of."""
+    """With the decision and the slot: the service knows from its own id what they are part of."""
     kabin.decide(variant="promo", experiments=[EXPERIMENT])
     page = visit("home.html")
     decided(page)
     pass_time(page, lambda: shown(kabin, "homepage"))
     (params,) = shown(kabin, "homepage")
-    assert params["decision_id"] == DECISION_ID
-    (experiment,) = params["experiments"]
-    assert (experiment["experiment_id"], experiment["variation_id"]) == ("homepage-1", 1)
+    assert params == {"decision_id": DECISION_ID, "slot": "homepage"}
     settle(page)
     assert len(shown(kabin, "homepage")) == 1
 
@@ -74,7 +79,7 @@ def test_recommendations_count_when_they_are_scrolled_into_view(kabin: FakeKabin
     assert len(shown(kabin, "recommendations")) == 1
 
 
-def test_a_size_counts_when_its_note_is_seen(kabin: FakeKabin, visit: Visit) -> None:
+def test_a_size_counts_when_its_picker_is_seen(kabin: FakeKabin, visit: Visit) -> None:
     """A preselection nobody scrolled to was not shown."""
     below_the_fold(kabin, '<form action="/plain.html">')
     kabin.decide(size=size("M", "K0001-blue-m"))
@@ -84,11 +89,14 @@ def test_a_size_counts_when_its_note_is_seen(kabin: FakeKabin, visit: Visit) -> 
     assert shown(kabin, "size") == []
     page.locator("form").scroll_into_view_if_needed()
     pass_time(page, lambda: shown(kabin, "size"))
-    assert shown(kabin, "size")[0]["decision_id"] == DECISION_ID
+    told = shown(kabin, "size")[0]
+    assert told["decision_id"] == DECISION_ID
+    assert told["preselected"] is True
+    assert told["items"] == [{"item_id": "K0001", "size": "M"}]
 
 
 def test_a_hint_counts_too(kabin: FakeKabin, visit: Visit) -> None:
-    """Its note was shown."""
+    """Its picker was seen with a note."""
     kabin.decide(size=size("M", "K0001-blue-m", action="hint"))
     page = visit()
     decided(page)

@@ -64,7 +64,7 @@ def assert_default(answer: str) -> None:
     assert told["size"]["action"] == "none"
     assert told["slots"]["homepage"]["variant"] == "full_price"
     assert told["recommendations"] == []
-    assert told["experiments"] == []
+    assert (told["experiments"], told["features"]) == ([], {})
     assert told.keys() >= {"visitor_id", "discount_affinity", "events", "model_version"}
 
 
@@ -85,13 +85,21 @@ def test_the_promise_resolves_with_the_decision_as_it_came(kabin: FakeKabin, vis
     """What is in it is the service's answer, unabridged."""
     kabin.decide(variant="promo")
     page = visit()
-    told = page.evaluate("kabin.personalize({page: {type: 'home'}, limit: 3, preview: {homepage: 'promo'}})")
+    request = {
+        "page": {"type": "home"},
+        "limit": 3,
+        "preview": {"homepage": "promo", "experiments": {"banner": 1}},
+        "attributes": {"country": "TR", "visits": 3, "vip": True},
+    }
+    told = page.evaluate("request => kabin.personalize(request)", request)
     assert told["decision_id"] == DECISION_ID
     assert told["slots"] == {"homepage": {"variant": "promo", "reason": "discount_affinity"}}
     asked = kabin.calls("/personalize")[-1]
     assert asked.body["page"]["type"] == "home"
     assert asked.body["limit"] == 3
-    assert asked.body["preview"] == {"homepage": "promo"}
+    assert {name: asked.body[name] for name in ("preview", "attributes")} == {
+        name: request[name] for name in ("preview", "attributes")
+    }
 
 
 def test_a_slow_answer_is_waited_for_300_ms(kabin: FakeKabin, visit: Visit) -> None:

@@ -16,11 +16,14 @@ export interface KabinRequest {
   page?: KabinPage;
   /** Most recommendations, 0 to 100. */
   limit?: number;
-  /** Forced answers for quality assurance; never an exposure. */
-  preview?: { homepage?: "promo" | "full_price" };
+  /** Forced answers for quality assurance, experiments' variations by their index; never an exposure. */
+  preview?: { homepage?: "promo" | "full_price"; experiments?: { [experiment_id: string]: number } };
+  /** What the page knows of the visitor, for the conditions of experiments. */
+  attributes?: { [name: string]: string | number | boolean | null };
 }
 
 export interface KabinSize {
+  /** `none` with a size: an experiment withholds it, with the reason `experiment`. */
   action: "preselect" | "hint" | "none";
   size: string | null;
   size_system: string | null;
@@ -58,6 +61,17 @@ export interface KabinReceipt {
   retry: boolean;
 }
 
+export interface KabinExperiment {
+  experiment_id: string;
+  variation_id: number;
+  variation: string;
+  /** The feature that it varies, and that feature's value for this visitor. */
+  feature_id: string | null;
+  value: unknown;
+  /** What is reported as seen in `decision_shown`; null where any slot shows it. */
+  slot: string | null;
+}
+
 export interface KabinDecision {
   /** Null in the default decision, which stands when no answer came in time. */
   decision_id: string | null;
@@ -72,7 +86,9 @@ export interface KabinDecision {
   };
   discount_affinity: { level: "high" | "medium" | "low"; index: number; evidence: number };
   recommendations: KabinRecommendation[];
-  experiments: { experiment_id: string; variation_id: number; variation: string }[];
+  experiments: KabinExperiment[];
+  /** Values of the shop's own features. */
+  features: { [name: string]: unknown };
   events: KabinReceipt;
   model_version: string | null;
   /** Decided without the visitor's history, or by default. */
@@ -124,6 +140,7 @@ export interface KabinEventParams {
   coupon?: string;
   promotion_id?: string;
   decision_id?: string;
+  /** Of `decision_shown`: a feature of the shop's own that was seen; Kabin's slots are reported without. */
   slot?: string;
   /** Of `sort_items`: such as `price`. */
   sort_by?: string;
@@ -136,7 +153,7 @@ export interface KabinEventParams {
 export interface KabinClient {
   /** Ask for the decision of a page. Never rejects: after the timeout it is the default decision. */
   personalize(request?: KabinRequest): Promise<KabinDecision>;
-  /** Report an event; `decision_shown` and what stands in the GA4 data layer are reported without. */
+  /** Report an event; `decision_shown` of Kabin's slots and what stands in the GA4 data layer are reported without. */
   track(name: KabinEventName, params?: KabinEventParams): void;
   /** Say what the visitor agreed to; `denied` also clears what is stored in the browser. */
   consent(answer: "granted" | "denied"): void;

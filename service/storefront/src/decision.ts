@@ -17,6 +17,7 @@ export const defaultDecision = (variant = "full_price"): KabinDecision => ({
   discount_affinity: { level: "medium", index: 1, evidence: 0 },
   recommendations: [],
   experiments: [],
+  features: {},
   events: { accepted: 0, duplicate: 0, ignored: 0, rejected: [], retry: true },
   model_version: null,
   degraded: true,

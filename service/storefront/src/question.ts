@@ -20,11 +20,12 @@ let promise: Promise<KabinDecision>;
 /** Ask for a page, or join the same question while it is open; `changed` is called when there is something new. */
 export const ask = (
   asked: KabinPage,
-  { limit, preview }: KabinRequest,
+  request: KabinRequest,
   startMs: number,
   changed: () => void,
 ): Promise<KabinDecision> => {
-  const body = { page: asked, limit: limit ?? marked("limit").map((slot) => +get(slot, "limit")!)[0], preview };
+  const limit = request.limit ?? marked("limit").map((slot) => +get(slot, "limit")!)[0];
+  const body = { ...request, page: asked, limit };
   const key = JSON.stringify(body);
   if (key === newest && !decision) return promise;
   newest = key;

@@ -99,15 +99,15 @@ export const record = (name: string, params: object, timeMs = Date.now()): void 
 
 const confirmed = new Set<string>();
 
-/** Report once per decision and slot that `element` came into view. */
-export const confirm = (element: Element, slot: string, { decision_id, experiments, late }: KabinDecision): void =>
+/** Report once per decision and slot that `element` came into view, and `more` of what it shows. */
+export const confirm = (element: Element, slot: string, { decision_id, late }: KabinDecision, more?: object): void =>
   attempt(() => {
     const key = decision_id + slot;
     if (!late)
       new IntersectionObserver((entries, observer) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         observer.disconnect();
-        if (!confirmed.has(key)) record("decision_shown", { decision_id, slot, experiments });
+        if (!confirmed.has(key)) record("decision_shown", { decision_id, slot, ...more });
         confirmed.add(key);
       }).observe(element);
   });

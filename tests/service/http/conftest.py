@@ -22,18 +22,22 @@ from starlette.applications import Starlette
 from recommender.catalog.catalog import Catalog
 from recommender.catalog.feed import FeedReader
 from recommender.catalog.rows import Row
+from recommender.decisions.policy import NO_POLICY, Policy, compile_policy
 from recommender.decisions.served import ServedModel
 from service.app import Services, create_app
+from service.experiments.definitions import combine
 from service.knowledge import Knowledge
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stores.catalog import CatalogChange
 from service.stores.connection import StoreUnavailable
 from service.stores.memory import MemoryVisitorStore
+from service.stores.memory_experiments import MemoryExperimentStore
 
 SERVER_KEY = "a-server-key-for-tests"
 TRUSTED = {"authorization": f"Bearer {SERVER_KEY}"}
 NOW = 1_763_740_800.0
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
 
 
 def feed_line(number: int, size: str, **changes: Any) -> str:
@@ -113,12 +117,15 @@ class Shop:
     store: FailingStore
     metrics: Metrics
     model: list[ServedModel | None] = field(default_factory=lambda: [None])
+    policy: list[Policy] = field(default_factory=lambda: [NO_POLICY])
     now: list[float] = field(default_factory=lambda: [NOW])
+    experiments: MemoryExperimentStore = field(default_factory=MemoryExperimentStore)
 
     trusted = TRUSTED
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Call the application once."""
+        """Call the application once, as a browser unless the headers say otherwise."""
+        options["headers"] = {"user-agent": BROWSER} | (options.get("headers") or {})
 
         async def call() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -156,30 +163,40 @@ def make_shop(tmp_path: Path) -> MakeShop:
         store = FailingStore()
         metrics = Metrics()
         model: list[ServedModel | None] = [None]
+        policy = [NO_POLICY]
         now = [NOW]
+        experiments = MemoryExperimentStore(lambda: now[0])
 
         @asynccontextmanager
         async def running() -> AsyncIterator[None]:
             yield
 
+        async def refresh_experiments() -> None:
+            document = (await experiments.read()).document
+            payload = combine(None, document).payload
+            policy[0] = compile_policy(payload, switched_off=frozenset(document.switched_off)).policy
+
         services = Services(
             visitors=store,
             catalog=NoCatalogStore(),
             refresh_catalog=store.ping,
-            knowledge=Knowledge(lambda: catalog, lambda: model[0]),
+            knowledge=Knowledge(lambda: catalog, lambda: model[0], lambda: policy[0]),
             metrics=metrics,
             ping=store.ping,
             catalog_fresh_at=lambda: now[0],
             model_problem=lambda: None,
             running=running,
             clock=lambda: now[0],
+            experiments=experiments,
+            refresh_experiments=refresh_experiments,
         )
         defaults: dict[str, Any] = {
             "data_dir": tmp_path,
             "server_key": SERVER_KEY,
             "allowed_origins": ("https://shop.example",),
         }
-        return Shop(create_app(Settings(**(defaults | settings)), services), store, metrics, model, now)
+        app = create_app(Settings(**(defaults | settings)), services)
+        return Shop(app, store, metrics, model, policy, now, experiments)
 
     return make
 

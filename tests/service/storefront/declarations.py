@@ -22,6 +22,7 @@ and ``("object", frozenset of (field, shape))``."""
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _TOKEN = re.compile(r'"[^"]*"|[A-Za-z_]\w*|\S')
 _PLAIN: Mapping[Any, str] = {
+    Any: "unknown",
     str: "string",
     int: "number",
     float: "number",
@@ -100,7 +101,7 @@ class Declarations:
 
 
 def shape_of(annotation: Any) -> Shape:
-    """Return the shape of an annotation: plain types, literals, unions, lists and typed dictionaries."""
+    """Return the shape of an annotation: plain types, literals, unions, lists and dictionaries, typed or by text."""
     origin = get_origin(annotation)
     if annotation in _PLAIN:
         return frozenset({_PLAIN[annotation]})
@@ -110,8 +111,9 @@ def shape_of(annotation: Any) -> Shape:
         return frozenset(f'"{word}"' for word in get_args(annotation))
     if origin in {Union, types.UnionType}:
         return frozenset().union(*map(shape_of, get_args(annotation)))
-    if origin is list:
-        return frozenset({("array", shape_of(get_args(annotation)[0]))})
+    if origin in {list, dict}:
+        values = shape_of(get_args(annotation)[-1])
+        return frozenset({("array", values) if origin is list else ("object", frozenset({("[…]", values)}))})
     assert is_typeddict(annotation), annotation
     return frozenset({("object", frozenset(fields_of(annotation).items()))})
 

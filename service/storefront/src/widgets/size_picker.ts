@@ -1,6 +1,7 @@
 /** The size picker: preselecting, hinting, undoing, and hearing what the shopper chooses. */
 import { core } from "./core";
 import { create, get, marked, set, PREFIX, type Control } from "../elements";
+import type { KabinDecision } from "../kabin";
 import type { Plain } from "./ga4";
 
 const PICKER = "size-picker";
@@ -26,6 +27,9 @@ let note: Control | undefined;
 let isOurAct = false;
 /** How often a size was offered on this page. */
 let offers = 0;
+/** Where a size was offered or, to a control group, would have been; and what to report once that was seen. */
+let offeredIn: Control | undefined;
+let report: [KabinDecision, object?];
 
 const optionsIn = (picker: Control): Control[] => [
   ...picker.querySelectorAll<Control>("option,input[type=radio]," + BUTTONS),
@@ -85,13 +89,23 @@ const settle = (name: string, option?: Control): void => {
     });
 };
 
-/** Preselect or hint, in a picker that the shopper left alone. */
+/** Count an offer, or one withheld, when its picker is seen: by the same in both arms, however shops draw it anew. */
+const watch = (picker: Control): void => {
+  offeredIn = picker;
+  // Nothing is seen of a select that the shop has put its own picker in front of.
+  core.confirm(picker.offsetHeight ? picker : picker.parentElement!, "size", ...report);
+};
+
+/** Preselect or hint, in a picker that the shopper left alone; or, as the control of an experiment, only note that we could. */
 export const offerSize = (): void => {
-  const [, decision] = core.state();
-  if (note && !(note.isConnected && (!oursBy || choice!.isConnected))) release();
+  const [page, decision] = core.state();
+  const isRedrawn = offeredIn && !offeredIn.isConnected;
+  if (note && (isRedrawn || !note.isConnected || (oursBy && !choice!.isConnected))) release();
+  if (isRedrawn) marked(PICKER).slice(0, 1).forEach(watch);
   // A click of ours is heard before it is done.
   if (!decision || isSettled || note || isOurAct || offers > Limit.OFFERS) return;
   const { action, size, sku } = decision.size;
+  if (action === "none" && offeredIn) return;
   for (const picker of size ? marked(PICKER) : []) {
     const options = optionsIn(picker);
     const option =
@@ -106,6 +120,10 @@ export const offerSize = (): void => {
       continue;
     offers++;
     const isOurs = action === "preselect";
+    // Whoever chooses another size after that has changed ours.
+    report = [decision, isOurs && page ? { items: [{ item_id: page.item_id, size: labelOf(option) }], preselected: true } : {}];
+    watch(picker);
+    if (action === "none") return;
     const before = isOurs ? (picker as any).selectedIndex || 0 : undefined;
     const say = (name: string, usual: string): string => (get(picker, name + "-text") || usual).replace("{size}", size!);
     if (isOurs) {
@@ -131,7 +149,6 @@ export const offerSize = (): void => {
     if (place) place.append(note);
     else (picker.closest("label") || picker).after(note);
     if (isOurs) setTimeout(() => (status.textContent = say("preselect", "Your usual size: {size}")), Limit.ANNOUNCE_MS);
-    core.confirm(note, "size", decision);
     return;
   }
 };
@@ -149,7 +166,7 @@ export const hearChoice = (event: Event, target: Element): void => {
 export const resetPicker = (): void => {
   release();
   isSettled = false;
-  choice = undefined;
+  choice = offeredIn = undefined;
   offers = 0;
 };
 
