@@ -6,12 +6,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """One table of a report: a title, column headings, rows of ready strings and notes below."""
+    """One table of a report: a title, column headings, rows of ready strings and notes below.
+
+    ``expendable`` names the columns that a narrow terminal does without, the first of them first.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    expendable: tuple[str, ...] = ()
 
 
 class Report(Protocol):

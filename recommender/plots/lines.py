@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from recommender.plots.markup import SERIES, element
+from recommender.plots.markup import SERIES, element, shortened
 from recommender.plots.scale import Scale
 
 WIDTH: Final = 760.0
 HEIGHT: Final = 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 30.0, 34.0, 44.0
+_LEGEND_ROW: Final = 20.0
+_LEGEND_CHARACTERS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def line_plot(
         y_limits: least and greatest value shown; what lies outside is cut. Default: everything.
         references: heights of level lines, such as 0.
     """
+    rows = _legend_rows([line.label for line in lines])
+    top, height = _TOP + _LEGEND_ROW * (len(rows) - 1), HEIGHT + _LEGEND_ROW * (len(rows) - 1)
     low, high = y_limits or _limits(lines, references)
     x = Scale.over(
         min(line.x[0] for line in lines),
@@ -66,24 +70,24 @@ def line_plot(
         ticks=8,
         tight=True,
     )
-    y = Scale.over(low, high, HEIGHT - _BOTTOM, _TOP)
-    drawing = frame(name, title, description, HEIGHT)
+    y = Scale.over(low, high, height - _BOTTOM, top)
+    drawing = frame(name, title, description, height)
     for tick in y.ticks:
         place = y.place(tick)
         drawing.append(element("line", class_="grid", x1=_LEFT, x2=WIDTH - _RIGHT, y1=place, y2=place))
         drawing.append(element("text", y_words(tick), x=_LEFT - 8, y=place + 4, text_anchor="end"))
     for tick in x.ticks:
         drawing.append(
-            element("text", x_words(tick), x=x.place(tick), y=HEIGHT - _BOTTOM + 18, text_anchor="middle")
+            element("text", x_words(tick), x=x.place(tick), y=height - _BOTTOM + 18, text_anchor="middle")
         )
     middle = (_LEFT + WIDTH - _RIGHT) / 2
-    drawing.append(element("text", x_label, x=middle, y=HEIGHT - 6, text_anchor="middle"))
-    for height in references:
-        place = y.clipped(height)
+    drawing.append(element("text", x_label, x=middle, y=height - 6, text_anchor="middle"))
+    for reference in references:
+        place = y.clipped(reference)
         drawing.append(element("line", class_="reference", x1=_LEFT, x2=WIDTH - _RIGHT, y1=place, y2=place))
     for number, line in enumerate(lines):
         drawing.extend(_marks(line, number % SERIES, x, y))
-    drawing.extend(legend([line.label for line in lines]))
+    drawing.extend(_legend(rows))
     return drawing
 
 
@@ -101,15 +105,29 @@ def frame(name: str, title: str, description: str, height: float) -> Element:
     )
 
 
-def legend(labels: Sequence[str]) -> list[Element]:
-    """Return a row of samples and names above the plot; nothing for a single series."""
-    marks: list[Element] = []
+def _legend_rows(labels: Sequence[str]) -> list[list[tuple[float, str]]]:
+    """Return place and name of each series, in as many rows as they need; a single series needs no name."""
+    rows: list[list[tuple[float, str]]] = [[]]
     place = _LEFT
-    for number, label in enumerate(labels if len(labels) > 1 else ()):
+    for label in labels if len(labels) > 1 else ():
+        text = shortened(label, _LEGEND_CHARACTERS)
+        width = 56 + 7.2 * len(text)
+        if rows[-1] and place + width > WIDTH:
+            rows.append([])
+            place = _LEFT
+        rows[-1].append((place, text))
+        place += width
+    return rows
+
+
+def _legend(rows: Sequence[Sequence[tuple[float, str]]]) -> list[Element]:
+    """Return samples and names above the plot."""
+    marks: list[Element] = []
+    entries = [(14 + _LEGEND_ROW * row, *entry) for row, several in enumerate(rows) for entry in several]
+    for number, (y, place, label) in enumerate(entries):
         style = f"line series-{number % SERIES}"
-        marks.append(element("line", class_=style, x1=place, x2=place + 26, y1=14, y2=14))
-        marks.append(element("text", label, x=place + 32, y=18))
-        place += 56 + 7.2 * len(label)
+        marks.append(element("line", class_=style, x1=place, x2=place + 26, y1=y, y2=y))
+        marks.append(element("text", label, x=place + 32, y=y + 4))
     return marks
 
 

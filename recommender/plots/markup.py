@@ -39,6 +39,14 @@ def element(tag: str, *children: "Element | str", **attributes: str | float | No
     return node
 
 
+def shortened(text: str, characters: int) -> str:
+    """Return a text that is too long for its place without its middle: what tells two names apart is often their end."""
+    if len(text) <= characters:
+        return text
+    tail = characters // 3
+    return f"{text[: characters - tail - 1]}\N{HORIZONTAL ELLIPSIS}{text[-tail:]}"
+
+
 def html(node: Element) -> str:
     """Return the element as HTML text."""
     return tostring(node, encoding="unicode", method="html")
@@ -47,7 +55,7 @@ def html(node: Element) -> str:
 def style_sheet() -> str:
     """Return the CSS that plots need: colors of light and dark pages, told apart by dashes too."""
     rules = [
-        ".plot{display:block;width:100%;height:auto;max-width:60rem;font:13px system-ui,sans-serif;fill:currentColor}",
+        ".plot{display:block;width:100%;height:auto;min-width:38rem;max-width:60rem;font:13px system-ui,sans-serif;fill:currentColor}",
         ".plot .axis{stroke:currentColor;opacity:.45}",
         ".plot .grid{stroke:currentColor;opacity:.13}",
         ".plot .reference{stroke:currentColor;stroke-width:1.5}",

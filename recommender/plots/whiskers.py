@@ -6,11 +6,12 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from recommender.plots.lines import WIDTH, frame
-from recommender.plots.markup import SERIES, element
+from recommender.plots.markup import SERIES, element, shortened
 from recommender.plots.scale import Scale
 
 _ROW: Final = 30.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 250.0, 34.0, 12.0, 44.0
+_LABEL_CHARACTERS: Final = 33
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def whisker_plot(
     for number, row in enumerate(rows):
         y = _TOP + _ROW * (number + 0.5)
         style = f"series-{row.series % SERIES}"
-        drawing.append(element("text", row.label, x=_LEFT - 12, y=y + 4, text_anchor="end"))
+        label = shortened(row.label, _LABEL_CHARACTERS)
+        drawing.append(element("text", label, x=_LEFT - 12, y=y + 4, text_anchor="end"))
         for width, (low, high) in (("wide", row.wide), ("narrow", row.narrow)):
             ends = {"x1": scale.clipped(low), "x2": scale.clipped(high)}
             drawing.append(element("line", class_=f"{width} {style}", y1=y, y2=y, **ends))

@@ -45,6 +45,7 @@ def test_a_true_effect_is_covered() -> None:
     assert lifted.always_relative <= 0.05
 
 
+@pytest.mark.proof
 def test_a_sound_split_is_stopped_once_in_a_thousand() -> None:
     """The alarm is as rare as it says for who looks once; who looks daily sees it more often, and still rarely."""
     at_the_end, on_any_day = split_alarms(40_000, 20_000, seed=3)

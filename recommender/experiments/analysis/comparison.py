@@ -12,14 +12,17 @@ from recommender.experiments.analysis.always_valid import always_valid_critical,
 from recommender.experiments.analysis.estimates import (
     Estimate,
     estimate_groups,
+    influences,
     skewness,
+    visitors_for_difference,
     visitors_for_normality,
 )
 from recommender.experiments.analysis.intervals import Interval, Pair
 from recommender.experiments.analysis.metrics import Metric
-from recommender.experiments.analysis.plan import AnalysisPlan, Reading
+from recommender.experiments.analysis.plan import MOST_SKEWNESS, AnalysisPlan, Reading
 from recommender.experiments.analysis.power import Progress, progress_of
 from recommender.experiments.analysis.visitors import ExposedVisitors
+from recommender.experiments.analysis.winsorizing import winsorized
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +76,7 @@ class Comparison:
         unadjusted: the same without the pre-period; None if nothing was adjusted.
         variance_kept: variance of the adjusted difference over that of the unadjusted one; None without adjustment.
         progress: power and visitors still needed; None where nothing varies.
+        lopsided_below: visitors of both variations from which on the interval can be trusted, None if there are enough.
     """
 
     variation: str
@@ -80,6 +84,7 @@ class Comparison:
     unadjusted: Difference | None
     variance_kept: float | None
     progress: Progress | None
+    lopsided_below: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the comparison's figures."""
@@ -89,6 +94,7 @@ class Comparison:
             "unadjusted": self.unadjusted and self.unadjusted.as_json(),
             "variance_kept": self.variance_kept,
             "progress": self.progress and self.progress.as_json(),
+            "lopsided_below_visitors": self.lopsided_below,
         }
 
 
@@ -143,7 +149,9 @@ def compare_variations(metric: Metric, visitors: ExposedVisitors, plan: Analysis
         visitors: those whose conversion window is closed.
         plan: control, level, planned visitors.
     """
-    numerator, cut = _winsorized(metric, visitors, plan.winsorize_quantile)
+    numerator, cut = visitors.outcomes[metric.numerator], None
+    if plan.winsorize_quantile is not None and metric.heavy_tailed:
+        numerator, cut = winsorized(numerator, plan.winsorize_quantile)
     denominator = None if metric.denominator is None else visitors.outcomes[metric.denominator]
     weights, groups = visitors.weights(), len(visitors.variations)
     plain = estimate_groups(visitors.variation, groups, numerator, denominator, weights)
@@ -153,17 +161,20 @@ def compare_variations(metric: Metric, visitors: ExposedVisitors, plan: Analysis
         if adjustment.covariates:
             adjusted = estimate_groups(visitors.variation, groups, adjustment.values, None, weights)
     control = plan.control_code(visitors.variations)
+    skew = skewness(influences(numerator, denominator)) if numerator.size else 0.0
+    base = numerator if denominator is None else denominator
+    acting = np.bincount(visitors.variation[base != 0], minlength=groups)
     comparisons = []
     for code, name in enumerate(visitors.variations):
         pair, raw = _pair(adjusted, control, code), _pair(plain, control, code)
         if code != control and pair is not None and raw is not None:
-            comparisons.append(
-                _compare(
-                    name, pair, raw if adjustment.covariates else None, _Criticals.of(plan, control, code)
-                )
+            before = raw if adjustment.covariates else None
+            fewest = int(min(acting[control], acting[code]))
+            lopsided = visitors_for_difference(
+                skew, pair.control.visitors, pair.variation.visitors, MOST_SKEWNESS[plan.reading], fewest
             )
+            comparisons.append(_compare(name, pair, before, lopsided, _Criticals.of(plan, control, code)))
     least = min((value.visitors for value in plain if value is not None), default=0)
-    rough = visitors_for_normality(skewness(numerator)) if denominator is None and numerator.size else 0
     return MetricResult(
         metric,
         tuple(plain),
@@ -175,7 +186,7 @@ def compare_variations(metric: Metric, visitors: ExposedVisitors, plan: Analysis
         tuple(comparisons),
         adjustment.covariates,
         cut,
-        rough if rough > least else None,
+        rough if denominator is None and (rough := visitors_for_normality(skew)) > least else None,
     )
 
 
@@ -214,7 +225,9 @@ class _Criticals:
         )
 
 
-def _compare(name: str, pair: Pair, raw: Pair | None, criticals: _Criticals) -> Comparison:
+def _compare(
+    name: str, pair: Pair, raw: Pair | None, lopsided: int | None, criticals: _Criticals
+) -> Comparison:
     plan = criticals.plan
     effect = plan.minimum_effect * pair.control.value
     return Comparison(
@@ -223,6 +236,7 @@ def _compare(name: str, pair: Pair, raw: Pair | None, criticals: _Criticals) -> 
         None if raw is None else criticals.difference(raw),
         None if raw is None else (pair.standard_error / raw.standard_error) ** 2,
         progress_of(pair, effect, criticals.deciding(pair), plan.power),
+        lopsided,
     )
 
 
@@ -234,17 +248,3 @@ def _pair(estimates: list[Estimate | None], control: int, code: int) -> Pair | N
     pair = Pair(first, second)
     size = max(abs(first.value), abs(second.value))
     return pair if pair.standard_error > _ALIKE * size else None
-
-
-def _winsorized(
-    metric: Metric, visitors: ExposedVisitors, quantile: float | None
-) -> tuple[Floats, float | None]:
-    """Return the numerator, and the value above which it was cut: the same for all variations."""
-    values = visitors.outcomes[metric.numerator]
-    if quantile is None or not metric.heavy_tailed:
-        return values, None
-    # Quantiles of those who bought: of all visitors, most are zero. A margin can also be lost, so both tails count.
-    gains, losses = values[values > 0], values[values < 0]
-    high = float(np.quantile(gains, quantile)) if gains.size else 0.0
-    low = float(np.quantile(losses, 1.0 - quantile)) if losses.size else 0.0
-    return np.clip(values, low, high), high

@@ -48,6 +48,8 @@ def compare_by_day(metric: Metric, visitors: ExposedVisitors, plan: AnalysisPlan
         until = min((start + day) * DAY_SECONDS, last)
         rows = int(np.searchsorted(ordered.exposed_at, until, side="right"))
         result = compare_variations(metric, ordered.take(slice(rows)), plan)
-        differences = {one.variation: one.difference for one in result.comparisons}
+        differences = {
+            one.variation: one.difference for one in result.comparisons if one.lopsided_below is None
+        }
         points.append(DayPoint(until, rows, differences))
     return tuple(reversed(points))

@@ -6,11 +6,18 @@ With y = 1 and ω = 1 it is the plain mean and its variance s²/n; with ω = 1/p
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+UNLIKE: Final = 1.5
+"""How many times as large an arm is from which on the two are of unlike size."""
+
+ENOUGH_ACTING: Final = 20
+"""Visitors who did anything that an arm's noise can be measured from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,42 @@ def estimate_groups(
     ]
 
 
+def influences(numerator: Floats, denominator: Floats | None) -> Floats:
+    """Return what each visitor adds to a metric over all groups, but for a factor: x itself, of a ratio x − R·y."""
+    if denominator is None:
+        return numerator
+    below = float(denominator.sum())
+    return numerator - (float(numerator.sum()) / below if below > 0 else 0.0) * denominator
+
+
 def skewness(values: Floats) -> float:
     """Return the third standardized moment, 0.0 where nothing varies."""
     centered = values - values.mean()
     squares = centered * centered  # powers of arrays are ten times slower
     spread = float(squares.mean())
     return float(squares @ centered) / values.size / spread**1.5 if spread > 0 else 0.0
+
+
+def visitors_for_difference(skew: float, first: int, second: int, most: float, acting: int) -> int | None:
+    """Return the visitors of two variations together from which on their difference is symmetric enough, None if it is.
+
+    The difference of two means of n and m visitors has the skewness γ · |1/n² − 1/m²| / (1/n + 1/m)^1.5 (the sum of third
+    central moments over the variance to the power of 1.5): nothing in arms of equal size, almost that of the small
+    arm's mean in a 5 : 95 split. It falls with the square root of the visitors. And where one arm is much smaller, its noise
+    must be measured from enough who did anything: of three orders that nobody returned it would be none.
+
+    Args:
+        skew: γ of one visitor's outcome.
+        first: visitors of one variation.
+        second: of the other.
+        most: skewness that is let pass.
+        acting: visitors whose outcome is not 0, in the variation that has fewer of them.
+    """
+    own = abs(skew * (1 / first**2 - 1 / second**2)) / (1 / first + 1 / second) ** 1.5
+    times = (own / most) ** 2
+    if max(first, second) > UNLIKE * min(first, second):
+        times = max(times, ENOUGH_ACTING / max(acting, 1))
+    return None if times <= 1.0 else int(np.ceil((first + second) * times))
 
 
 def visitors_for_normality(skew: float) -> int:

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from recommender.experiments.analysis.comparison import MetricResult
 from recommender.experiments.analysis.plan import AnalysisPlan, Reading
 from recommender.experiments.analysis.split import SplitState, SplitTest
-from recommender.experiments.analysis.words import amount, count, level, percent, probability
+from recommender.experiments.analysis.words import (
+    amount,
+    count,
+    duration,
+    level,
+    percent,
+    probability,
+    rounded_up,
+)
 
 
 def notes_on(
@@ -29,11 +37,11 @@ def notes_on(
     """
     notes = [*_on_split(split), *_on_reading(plan)]
     if waiting:
-        days = plan.window_seconds / 86_400
         notes.append(
-            f"{count(waiting)} visitors were exposed less than {days:g} days ago: counted in the split, not compared yet."
+            f"{count(waiting)} visitors were exposed less than {duration(plan.window_seconds)} ago: counted in the split, not "
+            "compared yet."
         )
-    notes += _on_adjustment(results, known)
+    notes += [*_on_lopsided(results), *_on_adjustment(results, known)]
     cuts = [
         f"{result.metric.label} at {amount(result.winsorized_at, result.metric.unit, plan.currency)}"
         for result in results
@@ -80,11 +88,29 @@ def _on_reading(plan: AnalysisPlan) -> list[str]:
         reading = "The verdict is read from the always-valid interval, which holds however often and whenever somebody looks."
     else:
         reading = f"The verdict is read once, when {count(plan.planned_visitors)} visitors have been compared; looking earlier and stopping would break it."
+    if arms < 2:
+        return [reading]
     several = (
         f"{arms} variations are compared with {plan.control}: each interval is at {level(1 - plan.alpha / arms)}, so that all "
         f"hold together with {level(plan.level)} (Bonferroni)."
     )
-    return [reading, several] if arms > 1 else [reading]
+    return [reading, several]
+
+
+def _on_lopsided(results: Sequence[MetricResult]) -> list[str]:
+    below = {
+        result.metric.label: max(comparison.lopsided_below or 0 for comparison in result.comparisons)
+        for result in results
+        if any(comparison.lopsided_below for comparison in result.comparisons)
+    }
+    if not below:
+        return []
+    needed = "; ".join(f"{label} {count(rounded_up(visitors))}" for label, visitors in below.items())
+    text = (
+        "Warning: arms of unlike size, and orders that are few or of unlike value: these intervals err too often, mostly in favor "
+        f"of the larger arm, until both arms together have so many visitors: {needed}. Of money, --winsorize 99% needs fewer."
+    )
+    return [text]
 
 
 def _on_adjustment(results: Sequence[MetricResult], known: int) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from recommender.experiments.analysis.metrics import METRICS
 
@@ -19,6 +20,15 @@ class Reading(StrEnum):
 
     PLANNED = "planned"
     """Look once, when the planned visitors have come: narrower, and no verdict before."""
+
+
+MOST_SKEWNESS: Final = {Reading.ALWAYS_VALID: 0.3, Reading.PLANNED: 0.2}
+"""Skewness of an estimated difference above which its interval is not trusted.
+
+Under peeking at 5 : 95 splits without an effect, the always-valid interval erred in 10 to 27 of 100 experiments on heavy-tailed
+revenue, in 17 to 47 on conversion and in 65 on the return rate, mostly in favor of the large arm; with this limit in at
+most 3. One look errs in 6 of 100 instead of 8 to 14.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from scipy.special import ndtr, ndtri
 
 from recommender.experiments.analysis.intervals import Pair
 
+MOST_VISITORS: Final = 10_000_000_000
+"""More than there are people: what would need more cannot be measured, and is not counted further."""
+
 _ROUNDS: Final = 100
 
 
@@ -19,7 +22,7 @@ class Progress:
     Attributes:
         effect: that effect, in the unit of the metric.
         power: probability of seeing it with the visitors so far, by the interval that decides.
-        needed: visitors of both variations together at which the wanted power is reached.
+        needed: visitors of both variations together at which the wanted power is reached, at most :data:`MOST_VISITORS`.
         missing_per_variation: visitors that each variation still needs; 0 if there are enough.
     """
 
@@ -59,6 +62,7 @@ def progress_of(
     reach, effect = critical(pair.visitors), abs(effect)
     power = float(ndtr(effect / error - reach) + ndtr(-effect / error - reach))
     needed = _needed(error**2 * pair.visitors, effect, critical, float(ndtri(wanted_power)), pair.visitors)
+    needed = min(needed, float(MOST_VISITORS))
     larger = max(pair.control.visitors, pair.variation.visitors) / pair.visitors
     missing = math.ceil(max(0.0, needed - pair.visitors) * larger)
     return Progress(effect, power, math.ceil(needed), missing)

@@ -28,6 +28,8 @@ _REWEIGHTED: Final = (
     "late ones."
 )
 
+_REMARKS: Final = "What else moved is a hint and no verdict: the more metrics are looked at, the likelier one of them moves by chance."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExperimentReport:
@@ -119,6 +121,7 @@ class ExperimentReport:
             tables.append(policies_table(self.policies, self.plan))
         last = tables.pop()
         remarks = tuple(f"Also: {remark}." for remark in self.verdict.remarks)
+        remarks += (_REMARKS,) if remarks else ()
         return (*tables, replace(last, notes=(*last.notes, *remarks, *self.notes)))
 
 

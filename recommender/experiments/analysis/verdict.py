@@ -13,6 +13,7 @@ from recommender.experiments.analysis.words import (
     absolute_span,
     amount,
     count,
+    duration,
     level,
     percent,
     probability,
@@ -86,15 +87,27 @@ def judge(split: SplitTest, results: Sequence[MetricResult], plan: AnalysisPlan,
         return Verdict(Outcome.DO_NOT_READ, sentence.replace("p = <", "p <"), (), ())
     primary = next((result for result in results if result.metric.name == plan.primary), None)
     if primary is None or not primary.comparisons:
-        what = plan.primary if primary is None else primary.metric.label
-        return Verdict(Outcome.NOT_YET, f"not yet: there is no {what} to compare", (), ())
+        return Verdict(Outcome.NOT_YET, _nothing(split, primary, plan, compared), (), ())
     judged = tuple(_judge(primary.metric, comparison, plan, compared) for comparison in primary.comparisons)
     order = (Outcome.BETTER, Outcome.WORSE, Outcome.NOT_YET, Outcome.INCONCLUSIVE, Outcome.NO_DIFFERENCE)
     outcome = min((one.outcome for one in judged), key=order.index)
     remarks = (
         [] if outcome is Outcome.NOT_YET and plan.reading is Reading.PLANNED else _remarks(results, plan)
     )
-    return Verdict(outcome, "; ".join(one.sentence for one in judged), judged, tuple(remarks))
+    sentence = "; ".join(one.sentence for one in judged)
+    if len(judged) > 1 and all(one.outcome is Outcome.WORSE for one in judged):
+        sentence = f"{plan.control} wins: {sentence}"
+    return Verdict(outcome, sentence, judged, tuple(remarks))
+
+
+def _nothing(split: SplitTest, primary: MetricResult | None, plan: AnalysisPlan, compared: int) -> str:
+    """Return why there is no comparison."""
+    if split.observed.size < 2:
+        return "nothing to compare: the experiment has one variation only"
+    if not compared and split.observed.any():
+        return f"not yet: nobody's conversion window of {duration(plan.window_seconds)} is over"
+    what = plan.primary if primary is None else primary.metric.label
+    return f"not yet: there is no {what} to compare"
 
 
 def _judge(metric: Metric, comparison: Comparison, plan: AnalysisPlan, compared: int) -> VariationVerdict:
@@ -102,27 +115,40 @@ def _judge(metric: Metric, comparison: Comparison, plan: AnalysisPlan, compared:
     if plan.reading is Reading.PLANNED and compared < plan.planned_visitors:
         missing = -(-(plan.planned_visitors - compared) // len(plan.phases[-1].weights))
         return VariationVerdict(name, Outcome.NOT_YET, _not_yet(name, missing, plan))
+    if comparison.lopsided_below is not None:
+        return VariationVerdict(name, Outcome.NOT_YET, _lopsided(metric, comparison, plan))
     if interval.excludes_zero:
         better = (interval.estimate > 0) == (metric.direction is Direction.UP)
         sentence = effect_sentence(metric, comparison, plan)
         return VariationVerdict(name, Outcome.BETTER if better else Outcome.WORSE, sentence)
-    relative = comparison.difference.relative is not None
+    return _without_effect(metric, comparison, plan)
+
+
+def _without_effect(metric: Metric, comparison: Comparison, plan: AnalysisPlan) -> VariationVerdict:
+    """Return what an interval that holds zero says: that there is nothing, nothing yet, or nothing to be known."""
+    name, interval = comparison.variation, comparison.difference.decisive(plan.reading)
+    relative, wanted = comparison.difference.relative is not None, level(plan.minimum_effect)
     if relative and interval.low > -plan.minimum_effect and interval.high < plan.minimum_effect:
-        within = f"any effect on {metric.label} is under {level(plan.minimum_effect)}"
-        return VariationVerdict(
-            name,
-            Outcome.NO_DIFFERENCE,
-            f"{name} makes no difference that matters: {within} {_level(interval, plan)}",
+        sentence = (
+            f"{name} makes no difference that matters: any effect on {metric.label} is under {wanted} "
+            f"{_level(interval, plan)}"
         )
+        return VariationVerdict(name, Outcome.NO_DIFFERENCE, sentence)
     progress = comparison.progress
-    if progress is not None and progress.missing_per_variation > 0:
-        return VariationVerdict(name, Outcome.NOT_YET, _not_yet(name, progress.missing_per_variation, plan))
-    return VariationVerdict(
-        name,
-        Outcome.INCONCLUSIVE,
-        f"{name} shows no effect on {metric.label}, though {level(plan.minimum_effect)} would have been seen with "
-        f"{level(plan.power)} probability {_level(interval, plan)}",
-    )
+    if progress is None or progress.missing_per_variation == 0:
+        sentence = (
+            f"{name} shows no effect on {metric.label}, though {wanted} would have been seen with "
+            f"{level(plan.power)} probability {_level(interval, plan)}"
+        )
+        return VariationVerdict(name, Outcome.INCONCLUSIVE, sentence)
+    if plan.reading is Reading.PLANNED:
+        # To go on now because nothing was found, and to look again, is the peeking that this reading must not do.
+        sentence = (
+            f"{name} shows no effect on {metric.label} {_level(interval, plan)}, and {wanted} would have been seen with "
+            f"{percent(progress.power)} probability only: plan a new experiment for {count(rounded_up(progress.needed))} visitors"
+        )
+        return VariationVerdict(name, Outcome.INCONCLUSIVE, sentence)
+    return VariationVerdict(name, Outcome.NOT_YET, _not_yet(name, progress.missing_per_variation, plan))
 
 
 def effect_sentence(metric: Metric, comparison: Comparison, plan: AnalysisPlan) -> str:
@@ -147,7 +173,7 @@ def _remarks(results: Sequence[MetricResult], plan: AnalysisPlan) -> list[str]:
     for result in results:
         for comparison in result.comparisons if result.metric.name != plan.primary else ():
             interval = comparison.difference.decisive(plan.reading)
-            if not interval.excludes_zero:
+            if not interval.excludes_zero or comparison.lopsided_below is not None:
                 continue
             good = (interval.estimate > 0) == (result.metric.direction is Direction.UP)
             (better if good else worse).append(effect_sentence(result.metric, comparison, plan))
@@ -157,6 +183,14 @@ def _remarks(results: Sequence[MetricResult], plan: AnalysisPlan) -> list[str]:
 def _not_yet(name: str, missing: int, plan: AnalysisPlan) -> str:
     several = f"{name}: " if len(plan.phases[-1].weights) > 2 else ""
     return f"{several}not yet: {count(rounded_up(missing))} more visitors per arm"
+
+
+def _lopsided(metric: Metric, comparison: Comparison, plan: AnalysisPlan) -> str:
+    several = f"{comparison.variation}: " if len(plan.phases[-1].weights) > 2 else ""
+    return (
+        f"{several}not yet: the smaller arm has too few visitors for {metric.label}, which can be read from about "
+        f"{count(rounded_up(comparison.lopsided_below or 0))} visitors of both arms on"
+    )
 
 
 def _level(interval: Interval, plan: AnalysisPlan) -> str:

@@ -36,6 +36,18 @@ def rounded_up(number: int) -> int:
     return -(-number // step) * step
 
 
+def duration(seconds: float) -> str:
+    """Return a time span in the largest unit that it is a whole number of: ``7 days``, ``36 hours``, ``30 seconds``."""
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size and seconds % size == 0:
+            return _plural(seconds / size, unit)
+    return _plural(seconds, "second") if seconds < 86_400 else f"{seconds / 86_400:.3g} days"
+
+
+def _plural(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
+
+
 def amount(value: float, unit: Unit, currency: str, *, signed: bool = False) -> str:
     """Return a metric's value in its unit."""
     if unit is Unit.SHARE:

@@ -144,7 +144,7 @@ def test_winsorizing_cuts_all_variations_at_the_same_stated_value() -> None:
     whole = compare_variations(REVENUE, visitors, plan())
     cut = compare_variations(REVENUE, visitors, plan(winsorize_quantile=0.99))
     assert whole.winsorized_at is None
-    assert cut.winsorized_at == pytest.approx(np.quantile(revenue[revenue > 0], 0.99))
+    assert cut.winsorized_at == pytest.approx(np.quantile(revenue[revenue > 0], 0.99, method="lower"))
     reach = [r.comparisons[0].difference.absolute for r in (whole, cut)]
     assert reach[1].high - reach[1].low < 0.01 * (reach[0].high - reach[0].low)
     assert whole.rough_below == visitors_for_normality(skewness(revenue))

@@ -16,7 +16,15 @@ from recommender.experiments.analysis.policies import policy_values
 from recommender.experiments.analysis.render.page import experiment_page
 from recommender.experiments.analysis.report import ExperimentReport, analyze_experiment
 from recommender.experiments.analysis.visitors import ExposedVisitors
-from recommender.experiments.analysis.words import level, percent, probability, rounded_up, span, tick
+from recommender.experiments.analysis.words import (
+    duration,
+    level,
+    percent,
+    probability,
+    rounded_up,
+    span,
+    tick,
+)
 from tests.data.simulated_experiment import simulated_decisions
 from tests.recommender.experiments.exposed import DAY_SECONDS, REVENUE, exposed, plan, shoppers
 
@@ -82,6 +90,32 @@ def test_tables_have_as_many_cells_as_columns(report: ExperimentReport) -> None:
     assert set(report.notes) <= set(tables[-1].notes)
 
 
+def test_the_differences_say_whose_they_are(report: ExperimentReport) -> None:
+    """Of two variations the title names the pair; of more a column does, and the deciding column is never given up."""
+    two = analyze_experiment(shoppers(2_000, np.random.default_rng(3)), plan(), now=0.0).tables()[1]
+    assert two.title == "treatment against control"
+    assert "variation" not in two.columns
+    three = report.tables()[1]
+    assert three.columns[1] == "variation"
+    for table in (two, three):
+        assert {"relative", "always valid"} <= set(table.columns) - set(table.expendable)
+        assert set(table.expendable) < set(table.columns)
+
+
+def test_a_report_says_where_an_undecided_variation_stands() -> None:
+    """Neither hidden nor sold as a result: the estimate, and what else is possible."""
+    undecided = analyze_experiment(
+        shoppers(10_000, np.random.default_rng(5)), plan(planned_visitors=10_000), now=0.0
+    )
+    notes = undecided.tables()[1].notes
+    assert any(
+        note.startswith("So far treatment stands at") and "is still possible" in note for note in notes
+    )
+    hardly_begun = analyze_experiment(shoppers(40, np.random.default_rng(5)), plan(), now=0.0)
+    assert any("too few visitors to say anything" in note for note in hardly_begun.tables()[1].notes)
+    assert any("with < 0.1 % probability (power)" in note for note in hardly_begun.tables()[1].notes)
+
+
 class Page(HTMLParser):
     """Collects what matters of a page."""
 
@@ -123,6 +157,14 @@ def test_the_page_needs_nothing_from_outside(report: ExperimentReport) -> None:
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
 
 
+def test_warnings_stand_above_everything_else(report: ExperimentReport) -> None:
+    """Under the verdict and not among the notes at the end."""
+    text = experiment_page(replace(report, notes=("Warning: odd.", "Plain.")))
+    assert text.index("Warning: odd.") < text.index("<svg")
+    assert text.count("Warning: odd.") == 1
+    assert text.index("Plain.") > text.index("</table>")
+
+
 def test_the_page_can_be_read_without_seeing(report: ExperimentReport) -> None:
     """A language, a main part, named plots, captions and headed cells; every identifier once."""
     page = parsed(experiment_page(report))
@@ -131,7 +173,7 @@ def test_the_page_can_be_read_without_seeing(report: ExperimentReport) -> None:
     identifiers = [one["id"] for _, one in page.elements if "id" in one]
     assert len(identifiers) == len(set(identifiers))
     plots = page.all("svg")
-    assert len(plots) == 2
+    assert len(plots) == 3
     for plot in plots:
         assert plot["role"] == "img"
         assert set((plot["aria-labelledby"] or "").split()) <= set(identifiers)
@@ -175,6 +217,15 @@ def test_every_day_shows_what_was_known_then() -> None:
     assert last.estimate == pytest.approx(whole.primary.comparisons[0].difference.absolute.estimate)
 
 
+def test_a_single_day_is_not_drawn_as_a_course() -> None:
+    """Its axis would run over decades."""
+    visitors = over_days(shoppers(4_000, np.random.default_rng(1), lift=0.5), 0.5)
+    report = analyze_experiment(visitors, plan(window_seconds=60.0), now=START + 2 * DAY_SECONDS)
+    page = experiment_page(report)
+    assert "differences-title" in page
+    assert "days-title" not in page
+
+
 def test_a_long_experiment_is_thinned_out() -> None:
     """A year is not three hundred and sixty-five analyses."""
     visitors = over_days(shoppers(2_000, np.random.default_rng(4)), 365)
@@ -199,3 +250,10 @@ def test_figures_read_like_figures() -> None:
     assert [probability(p) for p in (0.5, 0.0312, 0.0004, 1e-9)] == ["0.50", "0.031", "0.0004", "< 0.0001"]
     assert [rounded_up(number) for number in (0, 7, 99, 101, 47_321)] == [0, 7, 99, 110, 48_000]
     assert [tick(share) for share in (0.2, 0.0, -0.025)] == ["+20 %", "0 %", "\N{MINUS SIGN}2.5 %"]
+
+
+def test_time_spans_are_told_in_the_unit_they_were_set_in() -> None:
+    """A window of 30 seconds is not 0.000347 days."""
+    spans = {7 * DAY_SECONDS: "7 days", DAY_SECONDS: "1 day", 43_200.0: "12 hours", 30.0: "30 seconds"}
+    spans |= {5400.0: "90 minutes", 1.5 * DAY_SECONDS: "36 hours", 100_001.0: "1.16 days"}
+    assert {seconds: duration(seconds) for seconds in spans} == spans

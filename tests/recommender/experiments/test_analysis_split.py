@@ -47,3 +47,23 @@ def test_a_visitor_where_nobody_should_be_is_a_mismatch_for_certain() -> None:
     assert test.p_value == 0.0
     assert test.as_json()["chi_squared"] is None
     assert split_test(np.array([[500, 500, 0]]), np.array([[1.0, 1.0, 0.0]])).degrees == 1
+
+
+def test_few_visitors_are_no_alarm_unless_they_are_improbable() -> None:
+    """χ² would stop an experiment at its first visitor in the small arm; the exact test stops at what cannot be chance."""
+    weights = np.array([[0.05, 0.95]])
+    assert split_test(np.array([[1, 0]]), weights).p_value == pytest.approx(0.1)
+    assert split_test(np.array([[2, 3]]), weights).p_value == pytest.approx(2 * 0.0226, rel=0.01)
+    assert split_test(np.array([[9, 11]]), weights).state is SplitState.BROKEN
+    assert split_test(np.array([[20, 0]]), weights).state is SplitState.BROKEN
+    assert split_test(np.array([[0, 20]]), weights).state is SplitState.AS_CONFIGURED
+
+
+def test_many_small_phases_are_tested_together() -> None:
+    """Each of them alone would say nothing, or too much; large ones are still tested by χ²."""
+    weights = np.array([[0.5, 0.5], [0.8, 0.2]] * 10 + [[0.5, 0.5]])
+    small = np.array([[1, 1], [1, 0]] * 10)
+    assert split_test(np.vstack([small, [[500, 500]]]), weights).state is SplitState.AS_CONFIGURED
+    assert split_test(np.vstack([small, [[600, 400]]]), weights).state is SplitState.BROKEN
+    lost = np.array([[3, 0], [2, 0]] * 10)
+    assert split_test(np.vstack([lost, [[500, 500]]]), weights).state is SplitState.BROKEN

@@ -8,6 +8,7 @@ import pytest
 
 from recommender.experiments.analysis.metrics import METRICS
 from recommender.experiments.analysis.plan import AnalysisPlan, Reading
+from recommender.experiments.analysis.power import MOST_VISITORS
 from recommender.experiments.analysis.report import ExperimentReport, analyze_experiment
 from recommender.experiments.analysis.verdict import Outcome
 from recommender.experiments.analysis.visitors import ExposedVisitors
@@ -49,6 +50,17 @@ def test_a_difference_is_said_with_its_size_and_interval(
     assert (verdict.outcome, said) == (outcome, words)
     assert percent == pytest.approx(100 * size, abs=0.05)
     assert 0 < low < percent < high
+
+
+def test_the_control_is_named_where_it_beats_all_others() -> None:
+    """A merchandiser need not conclude from two losses who has won."""
+    codes = np.arange(6_000) % 3
+    revenue = np.choose(codes, [10.0, 8.0, 7.0]) * np.random.default_rng(1).gamma(2.0, 0.5, codes.size)
+    visitors = exposed(codes, variations=("control", "full_price", "promo"), revenue=revenue)
+    settled = replace(plan(), phases=(replace(plan().phases[0], weights=(1.0, 1.0, 1.0)),))
+    sentence = read(visitors, settled).verdict.sentence
+    assert sentence.startswith("control wins: full_price loses ")
+    assert "; promo loses " in sentence
 
 
 def test_too_few_visitors_are_asked_to_wait() -> None:
@@ -116,6 +128,86 @@ def test_a_planned_reading_uses_the_narrower_interval() -> None:
         read(visitors, plan(reading=reading, planned_visitors=4_000)).verdict for reading in Reading
     )
     assert (always.outcome, once.outcome) == (Outcome.NOT_YET, Outcome.BETTER)
+
+
+def test_a_planned_reading_that_found_nothing_does_not_go_on() -> None:
+    """To collect until something shows is the peeking that one look must not do; the next experiment can be larger."""
+    verdict = read(spending(10.0, 10.1), plan(reading=Reading.PLANNED, planned_visitors=4_000)).verdict
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert re.search(r"probability only: plan a new experiment for [\d,]+ visitors$", verdict.sentence)
+
+
+def lopsided(seed: int, n: int = 4_000) -> ExposedVisitors:
+    """Return an A/A test of a 5 : 95 split, in which a few great orders decide."""
+    rng = np.random.default_rng(seed)
+    codes = (rng.random(n) > 0.05).astype(np.int64)
+    revenue = rng.lognormal(4.0, 1.2, n) * (rng.random(n) < 0.05)
+    return exposed(codes, variations=("control", "promo"), revenue=revenue)
+
+
+@pytest.mark.parametrize("reading", list(Reading))
+def test_a_small_arm_without_great_orders_proves_nothing(reading: Reading) -> None:
+    """Most holdouts of a few buyers lack the great orders, and their interval knows nothing of those."""
+    settled = plan(5, 95, reading=reading, planned_visitors=4_000)
+    reports = [read(lopsided(seed), settled) for seed in range(30)]
+    assert {report.verdict.outcome for report in reports} == {Outcome.NOT_YET}
+    wrong = [
+        report.primary.comparisons[0].difference.decisive(reading).excludes_zero
+        for report in reports
+        if report.primary is not None
+    ]
+    assert np.mean(wrong) > 0.05
+    assert all("the smaller arm has too few visitors" in report.verdict.sentence for report in reports)
+    assert all(any("arms of unlike size" in note for note in report.notes) for report in reports)
+
+
+def test_a_small_arm_without_returns_proves_nothing() -> None:
+    """Of three orders none came back: its return rate of 0 seems to be without noise."""
+    rng = np.random.default_rng(1)
+    codes = np.repeat([0, 1], [60, 1_140])
+    orders = np.where(np.arange(codes.size) < 60, np.arange(codes.size) < 3, rng.random(codes.size) < 0.1)
+    returned = orders & (codes == 1) & (rng.random(codes.size) < 0.3)
+    visitors = exposed(
+        codes,
+        variations=("control", "promo"),
+        orders=orders.astype(np.float64),
+        returned_orders=returned.astype(np.float64),
+    )
+    settled = plan(5, 95, primary="return_rate", planned_visitors=1_200)
+    report = analyze_experiment(visitors, settled, now=0.0)
+    assert report.primary is not None
+    assert report.primary.comparisons[0].difference.always_absolute.excludes_zero
+    assert report.verdict.outcome is Outcome.NOT_YET
+    assert report.verdict.remarks == ()
+
+
+def test_great_orders_are_no_matter_in_arms_of_one_size() -> None:
+    """What both arms have alike cancels in their difference."""
+    visitors = lopsided(1)
+    even = replace(visitors, variation=(np.arange(len(visitors)) % 2).astype(np.int16))
+    report = read(even, plan())
+    assert report.primary is not None
+    assert report.primary.comparisons[0].lopsided_below is None
+
+
+def test_noise_beyond_measure_asks_for_no_more_visitors_than_there_are_people() -> None:
+    """One absurd order would ask for a number that JSON cannot hold."""
+    visitors = spending(10.0, 10.0)
+    visitors.outcomes["revenue"][3] = 1e18
+    report = read(visitors)
+    assert report.primary is not None
+    progress = report.primary.comparisons[0].progress
+    assert progress is not None
+    assert progress.needed <= MOST_VISITORS
+
+
+def test_why_there_is_nothing_to_compare_is_said() -> None:
+    """One variation only, or nobody's window over."""
+    alone = exposed(np.zeros(9, np.int64), variations=("control",), revenue=np.ones(9))
+    verdict = read(alone, plan(1)).verdict
+    assert verdict.sentence == "nothing to compare: the experiment has one variation only"
+    waiting = analyze_experiment(spending(10.0, 10.0), plan(window_seconds=7 * DAY_SECONDS), now=0.0)
+    assert waiting.verdict.sentence == "not yet: nobody's conversion window of 7 days is over"
 
 
 def test_other_metrics_are_remarked_on_worse_ones_first() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.plots.lines import Line, line_plot
-from recommender.plots.markup import element, html, style_sheet
+from recommender.plots.markup import element, html, shortened, style_sheet
 from recommender.plots.scale import Scale
 from recommender.plots.whiskers import Whisker, whisker_plot
 
@@ -97,6 +97,25 @@ def test_whiskers_stand_around_zero() -> None:
         < places["narrow"][1]
         < places["wide"][1]
     )
+
+
+def test_a_long_name_loses_its_middle() -> None:
+    """Beginning and end tell names apart."""
+    assert shortened("promo", 8) == "promo"
+    assert shortened("promotions 1", 9) == "promo…s 1"
+
+
+def test_many_names_take_several_rows_above_the_plot() -> None:
+    """None runs out of the drawing, and the plot moves down."""
+    several = [Line(f"a very long name of variation {number}", [0, 1], [0, 1]) for number in range(7)]
+    drawn = line_plot("x", "x", "x", several, x_words=str, y_words=str, x_label="x")
+    texts = [
+        text for text in drawn.iter("text") if "variation" in (text.text or "") or "…" in (text.text or "")
+    ]
+    assert len(texts) == 7
+    assert len({text.get("y") for text in texts}) > 1
+    assert all(float(text.get("x", 0)) + 7 * len(text.text or "") < 760 for text in texts)
+    assert float(drawn.get("viewBox", "").split()[-1]) > 320
 
 
 def test_markup_is_escaped_and_numbers_are_short() -> None:

@@ -1,5 +1,6 @@
 """A report as one HTML page: nothing to load, nothing to run, readable without seeing the plots."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -8,9 +9,11 @@ from xml.etree.ElementTree import Element
 from recommender.evaluation.report import ReportTable
 from recommender.experiments.analysis.comparison import MetricResult
 from recommender.experiments.analysis.days import DAY_SECONDS
+from recommender.experiments.analysis.metrics import Unit
 from recommender.experiments.analysis.plan import Reading
+from recommender.experiments.analysis.render.style import STYLE
 from recommender.experiments.analysis.report import ExperimentReport
-from recommender.experiments.analysis.words import level, percent, tick
+from recommender.experiments.analysis.words import amount, level, percent, tick
 from recommender.plots.lines import Line, line_plot
 from recommender.plots.markup import element, html, style_sheet
 from recommender.plots.whiskers import Whisker, whisker_plot
@@ -20,22 +23,6 @@ WIDEST: Final = 1.0
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """The page may load nothing at all, which a browser then holds it to."""
-
-_STYLE: Final = (
-    ":root{color-scheme:light dark}"
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:68rem}"
-    "h1{font-size:1.1rem;font-weight:600;margin:0}"
-    ".verdict{font-size:1.5rem;line-height:1.3;margin:.3rem 0 1rem;padding-left:.8rem;border-left:.4rem solid}"
-    ".better{border-color:#00875f}.worse,.do_not_read{border-color:#c2410c}"
-    ".not_yet,.no_difference,.inconclusive{border-color:#6b7280}"
-    "h2{font-size:1.1rem;margin:2rem 0 .5rem}"
-    ".scroll{overflow-x:auto}"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "caption{text-align:left;font-weight:600;padding:.3rem 0}"
-    "th,td{padding:.3rem .8rem .3rem 0;text-align:right;border-bottom:1px solid #8884;white-space:nowrap}"
-    "th:first-child,td:first-child{text-align:left}"
-    "th[scope=row]{font-weight:400}"
-)
 
 
 def experiment_page(report: ExperimentReport) -> str:
@@ -47,27 +34,42 @@ def experiment_page(report: ExperimentReport) -> str:
     body = element(
         "main",
         element("h1", f"Experiment {report.experiment}, {_moment(report.as_of)}"),
-        element("p", _sentence(verdict.sentence), class_=f"verdict {verdict.outcome.value}"),
+        element(
+            "p", _sentence(verdict.sentence, report.variations), class_=f"verdict {verdict.outcome.value}"
+        ),
     )
-    if verdict.remarks:
-        body.append(_list("Other metrics that moved", [_sentence(remark) for remark in verdict.remarks]))
-    body.extend(_plots(report))
-    body.append(element("h2", "Figures"))
     # The verdict, which titles the first table in a terminal, stands above already.
     first, *others = report.tables()
     tables = [replace(first, title="Visitors"), *others]
-    body.extend(element("div", _table(table), class_="scroll", tabindex="0") for table in tables)
-    if report.days:
-        body.append(element("div", _table(_days_table(report)), class_="scroll", tabindex="0"))
     notes = [note for table in tables for note in table.notes if not note.startswith("Also:")]
-    body.append(_list("Notes", notes))
+    warnings = [note for note in notes if note.startswith("Warning: ")]
+    body.extend(element("p", warning, class_="warning") for warning in warnings)
+    if verdict.remarks:
+        body.append(
+            _list(
+                "Other metrics that moved: hints, no verdict",
+                [_sentence(remark, report.variations) for remark in verdict.remarks],
+            )
+        )
+    # On a telephone plots are moved sideways like tables: made smaller, their words could not be read.
+    body.extend(
+        element("div", one, class_="scroll", tabindex="0") if one.tag == "svg" else one
+        for one in _plots(report)
+    )
+    body.append(element("h2", "Figures"))
+    body.extend(_table(table) for table in tables)
+    if report.days:
+        body.append(
+            element("details", element("summary", "The same day by day"), _table(_days_table(report)))
+        )
+    body.append(_list("Notes", [note for note in notes if note not in warnings]))
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", f"{report.experiment}: {verdict.sentence}"),
-        element("style", _STYLE + style_sheet()),
+        element("style", STYLE + style_sheet()),
     )
     return "<!doctype html>\n" + html(element("html", head, element("body", body), lang="en")) + "\n"
 
@@ -92,7 +94,8 @@ def _plots(report: ExperimentReport) -> list[Element]:
             ),
         ]
     lines = _day_lines(report)
-    if lines and report.primary is not None:
+    # Of a single day there is no course, and no axis.
+    if report.primary is not None and len({at for line in lines for at in line.x}) > 1:
         label = report.primary.metric.label
         drawn += [
             element("h2", f"{label[:1].upper()}{label[1:]}, day by day"),
@@ -109,7 +112,32 @@ def _plots(report: ExperimentReport) -> list[Element]:
                 references=(0.0,),
             ),
         ]
+    if any(value.gain is not None for value in report.policies):
+        drawn += _policies_plot(report)
     return drawn
+
+
+def _policies_plot(report: ExperimentReport) -> list[Element]:
+    """Return what each homepage policy would gain over the one in use."""
+    gains = [(value.policy, value.gain) for value in report.policies if value.gain is not None]
+    baseline = next(value.baseline for value in report.policies if value.baseline)
+    sure, currency = level(report.plan.level), report.plan.currency
+    title = f"Margin per visitor of homepage policies, against {baseline}"
+    return [
+        element("h2", title),
+        whisker_plot(
+            "policies",
+            title,
+            f"A dot is the doubly robust estimate from visitors whose homepage was drawn at random, the line its {sure} "
+            "interval for one look. The table below has the figures.",
+            [
+                Whisker(policy, gain.estimate, (gain.low, gain.high), (gain.low, gain.high))
+                for policy, gain in gains
+            ],
+            words=lambda value: amount(value, Unit.MONEY, "", signed=True).rstrip(),
+            axis_label=f"{currency} per visitor, with {sure} interval for one look",
+        ),
+    ]
 
 
 def _whiskers(result: MetricResult, report: ExperimentReport) -> list[Whisker]:
@@ -117,7 +145,7 @@ def _whiskers(result: MetricResult, report: ExperimentReport) -> list[Whisker]:
     rows = []
     for comparison in result.comparisons:
         narrow, wide = comparison.difference.relative, comparison.difference.always_relative
-        if narrow is None:
+        if narrow is None or comparison.lopsided_below is not None:
             continue
         suffix = f", {comparison.variation}" if len(others) > 1 else ""
         # Where the always-valid interval has no bounds yet, it is drawn over the whole plot.
@@ -157,9 +185,9 @@ def _day_lines(report: ExperimentReport) -> list[Line]:
 
 
 def _day_limits(lines: list[Line]) -> tuple[float, float]:
-    """Return limits that show the last band three times over: the first days' bands may run out of the plot."""
-    reach = 3.0 * max(max(abs(line.low[-1]), abs(line.high[-1])) for line in lines)
-    reach = min(max(reach, *(abs(line.y[-1]) for line in lines)), WIDEST)
+    """Return limits that show the later two thirds whole: the first days' bands may run out of the plot."""
+    ends = [abs(end) for line in lines for edge in (line.low, line.high) for end in edge[len(edge) // 3 :]]
+    reach = min(max(ends), WIDEST)
     return -reach, reach
 
 
@@ -192,7 +220,8 @@ def _table(table: ReportTable) -> Element:
         element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:]))
         for row in table.rows
     ]
-    return element("table", element("caption", table.title), element("thead", head), element("tbody", *rows))
+    grid = element("table", element("caption", table.title), element("thead", head), element("tbody", *rows))
+    return element("div", grid, class_="scroll", tabindex="0")
 
 
 def _list(title: str, texts: list[str]) -> Element:
@@ -200,8 +229,10 @@ def _list(title: str, texts: list[str]) -> Element:
     return element("section", element("h2", title), element("ul", *items))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def _sentence(text: str, names: Sequence[str]) -> str:
+    """Return a sentence for itself; a variation's name is written as it is, also at the beginning."""
+    is_named = text.startswith(tuple(names))
+    return f"{text}." if is_named else f"{text[:1].upper()}{text[1:]}."
 
 
 def _moment(seconds: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recommender.evaluation.report import ReportTable
 from recommender.experiments.analysis.comparison import Comparison, MetricResult
-from recommender.experiments.analysis.metrics import MetricKind
+from recommender.experiments.analysis.metrics import MetricKind, Unit
 from recommender.experiments.analysis.plan import AnalysisPlan, Reading
 from recommender.experiments.analysis.policies import PolicyValue
 from recommender.experiments.analysis.words import (
@@ -41,8 +41,8 @@ def visitors_table(
     columns = ("", *(f"{name} (control)" if name == plan.control else name for name in variations))
     counts = (
         ("exposed visitors", visitors.exposed),
-        ("as configured", visitors.expected),
-        ("compared", visitors.compared),
+        ("expected by the weights", visitors.expected),
+        ("compared (window over)", visitors.compared),
     )
     rows = [(label, *(count(number) for number in numbers)) for label, numbers in counts]
     rows += [
@@ -55,44 +55,114 @@ def visitors_table(
 
 def metrics_table(results: Sequence[MetricResult], plan: AnalysisPlan) -> ReportTable:
     """Return the difference of every metric in every variation."""
-    columns = (
-        "metric", "variation", "difference", "relative", f"{level(plan.level)} interval", "always valid", "p", "power",
-        "missing per arm",
-    )  # fmt: skip
+    once, always, missing = f"{level(plan.level)}, one look", "always valid", "missing per arm"
+    columns: tuple[str, ...] = (
+        "metric",
+        "variation",
+        "difference",
+        "relative",
+        once,
+        always,
+        "p",
+        "power",
+        missing,
+    )
     rows = tuple(
         _comparison(result, comparison, plan) for result in results for comparison in result.comparisons
     )
-    primary = next(
-        (result.metric.label for result in results if result.metric.name == plan.primary), plan.primary
-    )
-    decides = "always valid" if plan.reading is Reading.ALWAYS_VALID else f"{level(plan.level)} interval"
-    note = (
-        f"Decides: {primary}, “{decides}”. Power and missing visitors: to see a difference of "
-        f"{level(plan.minimum_effect)} by it, with {level(plan.power)} probability."
-    )
-    return ReportTable(f"Against {plan.control}", columns, rows, (note,))
+    names = {row[1] for row in rows}
+    title = f"Against {plan.control}"
+    if len(names) == 1:
+        title = f"{names.pop()} against {plan.control}"
+        columns, rows = columns[:1] + columns[2:], tuple(row[:1] + row[2:] for row in rows)
+    decides, other = (always, once) if plan.reading is Reading.ALWAYS_VALID else (once, always)
+    notes = (*_decision_notes(results, plan, decides), *_progress_notes(results, plan))
+    expendable = ("power", "p", missing, other, "difference")
+    return ReportTable(title, columns, rows, notes, expendable)
+
+
+def _decision_notes(results: Sequence[MetricResult], plan: AnalysisPlan, decides: str) -> list[str]:
+    primary = next((result for result in results if result.metric.name == plan.primary), None)
+    label = plan.primary if primary is None else primary.metric.label
+    note = f"Decides: {label}, column “{decides}”."
+    if plan.reading is Reading.PLANNED:
+        return [note]
+    notes = [f"{note} Interval and p of one look are narrower, and right only for who looks once."]
+    for comparison in () if primary is None else primary.comparisons:
+        interval = comparison.difference.decisive(plan.reading)
+        if not interval.excludes_zero:
+            notes.append(f"So far {_stand(comparison, label)} is still possible.")
+    return notes
+
+
+def _stand(comparison: Comparison, label: str) -> str:
+    """Return where a variation stands, and what else it may come to."""
+    relative = comparison.difference.always_relative
+    if relative is None:
+        return f"{comparison.variation} was seen by too few visitors to say anything of its {label}: any difference"
+    estimate = percent(relative.estimate, signed=True)
+    return f"{comparison.variation} stands at {estimate} {label}, and anything from {span(relative)}"
+
+
+def _progress_notes(results: Sequence[MetricResult], plan: AnalysisPlan) -> list[str]:
+    """Return how far the deciding metric is where it has not decided; narrow terminals lack the columns that say so."""
+    notes = []
+    for result in results:
+        for comparison in result.comparisons if result.metric.name == plan.primary else ():
+            power, missing = progress_words(comparison)
+            decided = comparison.difference.decisive(plan.reading).excludes_zero
+            if comparison.progress is None or decided:
+                continue
+            several = f" with {comparison.variation}" if len(plan.phases[-1].weights) > 2 else ""
+            needed = "are" if plan.reading is Reading.ALWAYS_VALID else "would have been"
+            notes.append(
+                f"A difference of {level(plan.minimum_effect)} in {result.metric.label}{several} would be seen by now with {power} "
+                f"probability (power); for {level(plan.power)} about {missing} more visitors per arm {needed} needed."
+            )
+    return notes
 
 
 def policies_table(policies: Sequence[PolicyValue], plan: AnalysisPlan) -> ReportTable:
-    """Return what policies would earn per decision, from the randomized slice."""
+    """Return what ways of choosing the homepage would earn per visitor, from the randomized slice."""
     sure = level(plan.level)
-    columns = ("policy", "SNIPS", sure, "doubly robust", sure, "gain", sure, "effective decisions")
+    snips, robust, gain, effective = "SNIPS", "doubly robust", "gain", "effective visitors"
+    spans = tuple(f"{name}, {sure}" for name in (snips, robust, gain))
+    columns = ("policy", snips, spans[0], robust, spans[1], gain, spans[2], effective)
     rows = []
     for value in policies:
         cells = [value.policy]
-        for interval in (value.snips, value.doubly_robust, value.gain):
+        for interval, signed in ((value.snips, False), (value.doubly_robust, False), (value.gain, True)):
             if interval is None:
                 cells += [NONE, NONE]
-            else:
-                cells += [f"{interval.estimate:.4g}", f"{interval.low:.4g} to {interval.high:.4g}"]
+                continue
+            estimate, low, high = (
+                _cents(end, signed=signed) for end in (interval.estimate, interval.low, interval.high)
+            )
+            cells += [estimate, f"{low} to {high}"]
         rows.append((*cells, count(value.effective_decisions)))
+    title = f"Homepage policies, from visitors whose homepage was drawn at random: margin per visitor in {plan.currency}"
+    return ReportTable(
+        title, columns, tuple(rows), _policy_notes(policies), (spans[0], effective, snips, spans[1])
+    )
+
+
+def _policy_notes(policies: Sequence[PolicyValue]) -> tuple[str, ...]:
+    notes = [
+        "What each policy would earn if everybody got it; nobody was shown it for that. These intervals are for one look, one policy."
+    ]
     baseline = next((value.baseline for value in policies if value.baseline), None)
-    notes = [f"Gain: over {baseline}, doubly robust."] if baseline else []
+    if baseline is not None:
+        notes.append(f"Gain: over {baseline}, doubly robust.")
     thin = [value.policy for value in policies if value.thin]
     if thin:
-        notes.append(f"Too few decisions agree to trust the intervals of: {', '.join(thin)}.")
-    title = "Policies, from uniformly randomized decisions: reward per decision"
-    return ReportTable(title, columns, tuple(rows), tuple(notes))
+        notes.append(
+            f"Warning: too few visitors agree with a policy to trust its interval: {', '.join(thin)}."
+        )
+    return tuple(notes)
+
+
+def _cents(value: float, *, signed: bool) -> str:
+    return amount(value, Unit.MONEY, "", signed=signed).rstrip()
 
 
 def progress_words(comparison: Comparison) -> tuple[str, str]:
@@ -100,7 +170,9 @@ def progress_words(comparison: Comparison) -> tuple[str, str]:
     progress = comparison.progress
     if progress is None:
         return NONE, NONE
-    power = "> 99 %" if progress.power > 0.99 else percent(progress.power)
+    power = percent(progress.power)
+    if not 0.001 <= progress.power <= 0.99:
+        power = "> 99 %" if progress.power > 0.99 else "< 0.1 %"
     return power, count(rounded_up(progress.missing_per_variation))
 
 
