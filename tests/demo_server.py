@@ -17,13 +17,17 @@ START_TIMEOUT_SECONDS: Final = 120.0
 
 
 @contextmanager
-def run_demo(folder: Path) -> Iterator[str]:
-    """Run a demonstration with a trained model on an embedded Valkey, its files in ``folder``; yields its address."""
+def run_demo(folder: Path, *arguments: str) -> Iterator[str]:
+    """Run a demonstration with a trained model on an embedded Valkey, its files in ``folder``; yields its address.
+
+    What it prints goes into ``said.txt`` there. ``arguments`` are further ones of the command.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     said = folder / "said.txt"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KABIN_")}
     command = [sys.executable, "-m", "service.cli", "demo", "--port", str(port), "--data-dir", str(folder)]
+    command += arguments
     with said.open("w") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             command, env=environment, stdout=output, stderr=subprocess.STDOUT

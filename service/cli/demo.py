@@ -8,14 +8,12 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from pydantic import SecretStr
@@ -24,19 +22,29 @@ from service.cli.event_import import import_table
 from service.cli.feed_import import import_feed
 from service.cli.store import redis_of
 from service.cli.train import train_on_log
-from service.demo.crowd import DAYS, crowd_rows, simulate_crowd
+from service.demo.clock import DemoClock
+from service.demo.crowd import DAYS, Shopper, crowd_rows, simulate_crowd
 from service.demo.shop import DemoItem, feed_rows, simulate_shop
-from service.demo.tour import Tour, TourError, check_pages, plan_tour, take_tour, wait_until_ready
+from service.demo.tour import plan_tour
 from service.identity import VisitorTokens, load_signing_keys
 from service.imports.history import HistoryForm, HistoryReader
 from service.imports.mapping import bind_mapping
 from service.imports.tables import open_table
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from service.cli.demo_experiment import DemoExperiment
+
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
-START_TIMEOUT_SECONDS: Final = 60.0
 REDIS_TIMEOUT_MS: Final = 150
+
+VISITORS: Final = 1_500
+EXPERIMENT_VISITORS: Final = 13_000
+"""As many as it takes for a verdict, with some to spare: see service.demo.behaviour for what they respond to."""
+EXPERIMENT_DAYS: Final = 14
+REGULARS_MORE_SESSIONS: Final = 5.0
+"""Visits in the sixty days besides the first: an experiment is about regulars, of whom something is known."""
 
 
 @click.command()
@@ -50,9 +58,7 @@ REDIS_TIMEOUT_MS: Final = 150
 @click.option(
     "--visitors",
     type=click.IntRange(100, 100_000),
-    default=1500,
-    show_default=True,
-    help="How many simulated visitors.",
+    help=f"How many simulated visitors [default: {VISITORS}, with --experiment {EXPERIMENT_VISITORS}].",
 )
 @click.option(
     "--port",
@@ -65,16 +71,38 @@ REDIS_TIMEOUT_MS: Final = 150
     help="Keep the demonstration's data here [default: a temporary folder, removed at the end].",
 )
 @click.option(
+    "--experiment",
+    is_flag=True,
+    help="Also run an A/B test of the homepage on a simulated crowd that comes for two weeks, in some two minutes, and report it.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(2, 60),
+    default=EXPERIMENT_DAYS,
+    show_default=True,
+    help="How many simulated days the experiment takes; half of them are its conversion window.",
+)
+@click.option(
     "--check",
     is_flag=True,
     help="Look at the shop's pages, make the three calls, print the answers, and exit: 0 if all is as it should be, else 1.",
 )
-def demo(seed: int, visitors: int, port: int | None, data_dir: Path | None, *, check: bool) -> None:
+def demo(
+    seed: int,
+    visitors: int | None,
+    port: int | None,
+    data_dir: Path | None,
+    *,
+    experiment: bool,
+    days: int,
+    check: bool,
+) -> None:
     """Run a simulated shop to try in the browser, and print three calls.
 
     Invents a fashion shop and sixty days of what its visitors did, imports the feed and the events, trains a model,
     and starts the service on an embedded Valkey, each by the same code that a real shop runs; the shop's pages are
-    served beside it, with a panel that says what Kabin knows and why. Ctrl-C ends it.
+    served beside it, with a panel that says what Kabin knows and why. With --experiment a simulated crowd then lives
+    through an A/B test of the homepage, and its report is printed and served. Ctrl-C ends it.
     """
     started = time.monotonic()
     click.echo(
@@ -92,102 +120,73 @@ def demo(seed: int, visitors: int, port: int | None, data_dir: Path | None, *, c
             cookie_secure=False,
             # Whoever tries Kabin on a busy laptop wants to see decisions, not how it goes on without Redis.
             redis_timeout_ms=REDIS_TIMEOUT_MS,
+            learning_traffic=experiment,
+            conversion_window_days=days / 2,
         )
         items = simulate_shop(seed)
+        clock = DemoClock()
+        crowd = _crowd(seed, visitors, experiment=experiment)
         with redis_of(settings) as reachable:
-            _prepare(reachable, items, seed, visitors)
+            _prepare(reachable, items, crowd, seed)
             click.echo(f"ready after {time.monotonic() - started:.1f} s")
-            _serve(reachable, items, seed, check=check)
+            live = _experiment(reachable, items, crowd, clock, seed=seed, days=days) if experiment else None
+            _serve(reachable, items, seed, clock, live, check=check)
 
 
-def _prepare(settings: Settings, items: list[DemoItem], seed: int, visitors: int) -> None:
+def _crowd(seed: int, visitors: int | None, *, experiment: bool) -> list[Shopper]:
+    if experiment:
+        count = EXPERIMENT_VISITORS if visitors is None else visitors
+        return simulate_crowd(seed, count, more_sessions=REGULARS_MORE_SESSIONS)
+    return simulate_crowd(seed, VISITORS if visitors is None else visitors)
+
+
+def _prepare(settings: Settings, items: list[DemoItem], crowd: list[Shopper], seed: int) -> None:
     now = time.time()
     feed, events = settings.data_dir / "feed.jsonl", settings.data_dir / "events.jsonl"
     _write(feed, feed_rows(items, base_url=f"http://{HOST}:{settings.port}", now=now))
-    crowd = simulate_crowd(seed, visitors)
     _write(events, crowd_rows(crowd, items, seed=seed, now=now))
     click.echo(f"\n> kabin import catalog {feed}")
     import_feed(settings, feed)
-    click.echo(f"\n> kabin import events {events}   ({visitors:,} visitors, {DAYS} days)")
+    click.echo(f"\n> kabin import events {events}   ({len(crowd):,} visitors, {DAYS} days)")
     with open_table(events) as table:
         import_table(settings, table, HistoryReader(bind_mapping({}, table.columns), HistoryForm(), now))
     click.echo("\n> kabin train")
     train_on_log(settings)
 
 
-def _serve(settings: Settings, items: list[DemoItem], seed: int, *, check: bool) -> None:
+def _experiment(
+    settings: Settings, items: list[DemoItem], crowd: list[Shopper], clock: DemoClock, *, seed: int, days: int
+) -> "DemoExperiment":
+    from service.cli.demo_experiment import DemoExperiment
+
+    return DemoExperiment(settings, items, crowd, clock, seed, days)
+
+
+def _serve(
+    settings: Settings,
+    items: list[DemoItem],
+    seed: int,
+    clock: DemoClock,
+    experiment: "DemoExperiment | None",
+    *,
+    check: bool,
+) -> None:
+    from service.cli.demo_guide import Guide, Itinerary
     from service.demo.application import build_demo
     from service.server import serve as serve_app
 
     base_url = f"http://{HOST}:{settings.port}"
     token = VisitorTokens(load_signing_keys((), settings.data_dir)).issue().token
-    guide = _Guide(base_url, plan_tour(items, token, time.time()), items, check=check)
+    tour = plan_tour(items, token, time.time())
+    guide = Guide(Itinerary(base_url, items, tour, experiment, check))
     guide.start()
     # The screen belongs to the shop's address and the calls: only warnings may come between.
     logging.disable(logging.INFO)
     try:
-        serve_app(settings, functools.partial(build_demo, seed=seed))
+        serve_app(settings, functools.partial(build_demo, seed=seed, clock=clock))
     finally:
         logging.disable(logging.NOTSET)
     guide.finish()
-
-
-class _Guide(threading.Thread):
-    """Waits for the service, then prints the tour, or takes it and ends the service."""
-
-    def __init__(self, base_url: str, tour: Tour, items: list[DemoItem], *, check: bool) -> None:
-        super().__init__(daemon=True)
-        self._base_url = base_url
-        self._tour = tour
-        self._items = items
-        self._check = check
-        self._failure: str | None = None
-
-    def run(self) -> None:
-        """Do it; an error is kept for :meth:`finish`."""
-        try:
-            wait_until_ready(self._base_url, timeout_seconds=START_TIMEOUT_SECONDS)
-            if self._check:
-                self._look_at_pages()
-                answers = take_tour(self._tour, self._base_url)
-                for call, answer in zip(self._tour.calls, answers, strict=True):
-                    click.echo(f"\n{call.caption}\n  {_brief(answer)}")
-            else:
-                self._print_lines()
-        except TourError as error:
-            self._failure = str(error)
-        if self._check or self._failure:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def finish(self) -> None:
-        """Raise what went wrong, once the service has ended."""
-        if self._failure:
-            raise click.ClickException(self._failure)
-
-    def _look_at_pages(self) -> None:
-        for path, size in check_pages(self._items, self._base_url):
-            click.echo(f"{self._base_url}{path}  {size:,} bytes")
-
-    def _print_lines(self) -> None:
-        click.echo(f"\nThe shop: {self._base_url}/\n")
-        for step in self._tour.steps:
-            click.echo(f"- {step}")
-        click.echo("\nOr in another terminal, one after the other:")
-        for number, call in enumerate(self._tour.calls, 1):
-            click.echo(f"\n{number}. {call.caption}\n\n{call.as_curl(self._base_url)}")
-        click.echo("\nCtrl-C ends the demonstration.")
-
-
-def _brief(answer: dict[str, Any]) -> str:
-    """Return what the tour is about in one line."""
-    if "accepted" in answer:
-        return f"events: {answer['accepted']} accepted"
-    size, reason = answer["size"], answer["size"].get("reason")
-    shown = ", ".join(f"{one['item_id']} ({one['source']})" for one in answer["recommendations"])
-    return (
-        f"size: {size['action']} {size.get('size') or ''} {reason or ''}\n"
-        f"  homepage: {answer['slots']['homepage']}\n  recommendations: {shown}"
-    )
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """The demonstration as one application: the simulated shop's pages, the panel, and Kabin under one origin."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from service.deadline import DeadlineStore
 from service.demo.assets import Assets
 from service.demo.assortment import Assortment
 from service.demo.clock import DemoClock
+from service.demo.experiment_page import ExperimentPage
 from service.demo.garments import draw_garment
 from service.demo.panel import PanelRoutes
 from service.demo.personas import Impostor
@@ -21,10 +22,12 @@ from service.demo.rendering import PageContext, Renderer
 from service.demo.shop import DemoItem, simulate_shop
 from service.demo.site import shop_routes
 from service.demo.visit import cart_of, path_of
+from service.exposures import Exposures
 from service.identity import VisitorTokens, load_signing_keys
 from service.personalization import Personalization
 from service.settings import Settings
 from service.storefront.bundle import load_bundle
+from service.tickets import ExposureTickets
 from service.visitor_report import VisitorReports
 
 _ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
@@ -33,18 +36,18 @@ _PLACEHOLDERS: Final = {' nonce="NONCE"': "", "https://kabin.example/": "/"}
 """What the loader leaves to the shop: the page puts its own nonces in, and Kabin is at the shop's own origin."""
 
 
-def build_demo(settings: Settings, *, seed: int) -> Starlette:
+def build_demo(settings: Settings, *, seed: int, clock: DemoClock) -> Starlette:
     """Return the demonstration: the shop's pages first, then everything that Kabin serves.
 
     Args:
         settings: of the service, with a ``redis_url``; the shop's feed leads to its host and port.
         seed: of the simulated shop that was imported.
+        clock: of the shop.
 
     Raises:
         OSError: the data folder cannot be written.
         BundleError: the storefront script is missing from the installation.
     """
-    clock = DemoClock()
     services = replace(live_services(settings), clock=clock)
     return compose(settings, services, simulate_shop(seed), clock)
 
@@ -67,11 +70,18 @@ def compose(settings: Settings, services: Services, items: list[DemoItem], clock
         clock=clock,
         base_url=f"http://{settings.host}:{settings.port}",
     )
+    renderer = Renderer(Assets(), snippet=snippet, panel={})
+    assortment = Assortment(items)
     app = Starlette(
-        routes=[*shop, *_panel(settings, services, items, clock).routes(), *kabin.routes],
+        routes=[
+            *shop,
+            *_panel(settings, services, items, clock).routes(),
+            *ExperimentPage(settings.data_dir, assortment, renderer).routes(),
+            *kabin.routes,
+        ],
         exception_handlers={
             **kabin.exception_handlers,
-            HTTPException: _missing(items, snippet, kabin.exception_handlers[HTTPException]),
+            HTTPException: _missing(assortment, renderer, kabin.exception_handlers[HTTPException]),
         },
         lifespan=kabin.router.lifespan_context,
     )
@@ -79,10 +89,8 @@ def compose(settings: Settings, services: Services, items: list[DemoItem], clock
     return app
 
 
-def _missing(items: Sequence[DemoItem], snippet: str, otherwise: _ExceptionHandler) -> _ExceptionHandler:
+def _missing(assortment: Assortment, renderer: Renderer, otherwise: _ExceptionHandler) -> _ExceptionHandler:
     """Return what answers where no route does: the shop's page to who wants one, Kabin's problem to programs."""
-    renderer = Renderer(Assets(), snippet=snippet, panel={})
-    assortment = Assortment(items)
 
     async def missing(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code != 404:
@@ -103,11 +111,11 @@ def _snippet() -> str:
 
 
 def _panel(settings: Settings, services: Services, items: list[DemoItem], clock: DemoClock) -> PanelRoutes:
-    tokens = VisitorTokens(
-        load_signing_keys([key.get_secret_value() for key in settings.signing_keys], settings.data_dir)
-    )
+    keys = load_signing_keys([key.get_secret_value() for key in settings.signing_keys], settings.data_dir)
+    tokens = VisitorTokens(keys)
     patient = DeadlineStore(services.visitors, seconds=settings.events_timeout_ms / 1000)
-    personalization = Personalization(patient, patient, services.knowledge, services.metrics)
+    exposures = Exposures(ExposureTickets(keys), patient, services.knowledge, services.metrics)
+    personalization = Personalization(patient, patient, services.knowledge, services.metrics, exposures)
     reports = VisitorReports(
         patient, services.knowledge, clock, session_gap_seconds=settings.session_gap_minutes * 60
     )

@@ -8,15 +8,22 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import accumulate
+from typing import Any, Final, NamedTuple
 
 from service.demo.shop import STYLES, DemoItem
 
 DAYS: Final = 60
 SECONDS_PER_DAY: Final = 86_400
 
+MORE_SESSIONS: Final = 2.0
+"""Visits of a shopper in the sixty days besides the first one, on average."""
+
 FAVOURITE_STYLE: Final = 6.0
 """How many times likelier a view in the favourite style is than in any other one."""
+
+DEAL_SEEKER_PULL: Final = 10.0
+"""How many times likelier deal seekers look at an item when it is discounted; a quarter of the crowd are such."""
 
 NEIGHBOURING_SIZE: Final = 0.08
 """Share of size choices that fall one step beside the true size: gifts, cuts, doubts."""
@@ -36,10 +43,19 @@ class Shopper:
     sessions: int
 
 
-def simulate_crowd(seed: int, count: int) -> list[Shopper]:
-    """Invent the shoppers; the same seed gives the same crowd."""
+def simulate_crowd(
+    seed: int, count: int, *, prefix: str = "demo", more_sessions: float = MORE_SESSIONS
+) -> list[Shopper]:
+    """Invent the shoppers; the same seed gives the same crowd.
+
+    Args:
+        seed: of the crowd.
+        count: how many.
+        prefix: of their ids.
+        more_sessions: how often each came in the sixty days besides the first time, on average; none over six times that.
+    """
     rng = random.Random(f"crowd-{seed}")  # noqa: S311 - a reproducible crowd, no secrets
-    return [_simulate_shopper(rng, f"demo-{number:05d}") for number in range(1, count + 1)]
+    return [_simulate_shopper(rng, f"{prefix}-{number:05d}", more_sessions) for number in range(1, count + 1)]
 
 
 def crowd_rows(
@@ -54,7 +70,7 @@ def crowd_rows(
         now: Unix seconds at which the story ends.
     """
     rng = random.Random(f"events-{seed}")  # noqa: S311 - reproducible choices, no secrets
-    shelves = _Shelves(items)
+    shelves = Shelves(items)
     rows: list[dict[str, Any]] = []
     for shopper in shoppers:
         for _ in range(shopper.sessions):
@@ -65,8 +81,12 @@ def crowd_rows(
     yield from rows
 
 
-class _Shelves:
-    """The shop as a shopper sees it: items by gender and style, and their odds of being looked at."""
+class Shelves:
+    """The shop as a shopper sees it: items by gender and style, and their odds of being looked at.
+
+    Args:
+        items: what the shop sells.
+    """
 
     def __init__(self, items: Sequence[DemoItem]) -> None:
         self._by_shelf: dict[tuple[str, str], list[DemoItem]] = defaultdict(list)
@@ -74,34 +94,67 @@ class _Shelves:
             genders = ("female", "male") if item.garment.gender == "unisex" else (item.garment.gender,)
             for gender in genders:
                 self._by_shelf[gender, item.style].append(item)
+        self._in_reach: dict[_AtHand, _Shelf] = {}
 
-    def pick(self, rng: random.Random, shopper: Shopper) -> DemoItem:
-        """Choose what the shopper looks at next."""
+    def pick(self, rng: random.Random, shopper: Shopper, *, discounted: bool | None = None) -> DemoItem:
+        """Choose what the shopper looks at next.
+
+        Args:
+            rng: the dice.
+            shopper: who looks.
+            discounted: whether only discounted items are at hand, or only others; ``None`` for the whole shop.
+        """
         odds = [FAVOURITE_STYLE if style == shopper.style else 1.0 for style in STYLES]
         (style,) = rng.choices(STYLES, odds)
-        shelf = self._by_shelf[shopper.gender, style]
-        # Popularity falls with an item's place on the shelf; a discount pulls.
-        weights = [
-            (shopper.discount_pull if item.sale_price is not None else 1.0) / (place + 8)
-            for place, item in enumerate(shelf)
-        ]
-        (item,) = rng.choices(shelf, weights)
+        at_hand = _AtHand(shopper.gender, style, shopper.discount_pull, discounted)
+        shelf = self._in_reach.get(at_hand)
+        if shelf is None:
+            shelf = self._in_reach[at_hand] = self._look(at_hand)
+        (item,) = rng.choices(shelf.items, cum_weights=shelf.odds)
         return item
 
+    def _look(self, at_hand: "_AtHand") -> "_Shelf":
+        items = self._by_shelf[at_hand.gender, at_hand.style]
+        if at_hand.discounted is not None:
+            # A shelf without any such item leaves the shopper to what is there.
+            items = [item for item in items if (item.sale_price is not None) is at_hand.discounted] or items
+        # Popularity falls with an item's place on the shelf; a discount pulls.
+        odds = accumulate(
+            (at_hand.discount_pull if item.sale_price is not None else 1.0) / (place + 8)
+            for place, item in enumerate(items)
+        )
+        return _Shelf(items, list(odds))
 
-def _simulate_shopper(rng: random.Random, visitor_id: str) -> Shopper:
+
+class _AtHand(NamedTuple):
+    """What of the shop somebody looks at."""
+
+    gender: str
+    style: str
+    discount_pull: float
+    discounted: bool | None
+
+
+class _Shelf(NamedTuple):
+    """Items, and their odds added up."""
+
+    items: list[DemoItem]
+    odds: list[float]
+
+
+def _simulate_shopper(rng: random.Random, visitor_id: str, more_sessions: float) -> Shopper:
     body = rng.gauss(0.0, 1.0)
     size_step = {
         family: round(body + rng.gauss(0.0, 0.35))
         for family in ("tops", "dresses", "bottoms", "outerwear", "shoes")
     }
-    (pull,) = rng.choices((0.5, 1.0, 6.0), (0.25, 0.5, 0.25))
-    sessions = min(12, 1 + int(rng.expovariate(1 / 2.0)))
+    (pull,) = rng.choices((0.5, 1.0, DEAL_SEEKER_PULL), (0.25, 0.5, 0.25))
+    sessions = min(int(6 * more_sessions), 1 + int(rng.expovariate(1 / more_sessions)))
     return Shopper(visitor_id, rng.choice(("female", "male")), rng.choice(STYLES), size_step, pull, sessions)
 
 
 def _session(
-    rng: random.Random, shopper: Shopper, shelves: _Shelves, start: float, now: float
+    rng: random.Random, shopper: Shopper, shelves: Shelves, start: float, now: float
 ) -> Iterator[dict[str, Any]]:
     clock = start
     cart: list[tuple[DemoItem, str]] = []
@@ -111,7 +164,7 @@ def _session(
         yield _row(shopper, "view_item", clock, item)
         if rng.random() > 0.35:
             continue
-        size = _chosen_size(rng, shopper, item)
+        size = choose_size(rng, shopper, item)
         clock = min(now, clock + rng.uniform(4, 30))
         yield _row(shopper, "select_size", clock, item, size)
         if size in item.sold_out or rng.random() > 0.5:
@@ -126,7 +179,8 @@ def _session(
             yield {**_row(shopper, "purchase", clock, item, size), "transaction_id": order_id}
 
 
-def _chosen_size(rng: random.Random, shopper: Shopper, item: DemoItem) -> str:
+def choose_size(rng: random.Random, shopper: Shopper, item: DemoItem) -> str:
+    """Choose a size of an item: the shopper's own, or now and then the one beside it."""
     sizes = item.garment.sizes
     if len(sizes) == 1:
         return sizes[0]

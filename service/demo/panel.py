@@ -48,13 +48,18 @@ class SizeWords(TypedDict):
 
 
 class PanelWords(TypedDict):
-    """What is known, in plain words; ``kinds`` is what the evidence for the page's item was on, such as ``shirts``."""
+    """What is known, in plain words; ``kinds`` is what the evidence for the page's item was on, such as ``shirts``.
+
+    ``seen`` are the experiments whose exposure is on record, ``switched_off`` the decisions that nobody gets.
+    """
 
     affinity: str
     homepage: str
     kinds: str | None
     sizes: list[SizeWords]
     evidence: list[EvidenceWords]
+    seen: list[str]
+    switched_off: list[str]
 
 
 class PanelAnswer(TypedDict):
@@ -73,7 +78,7 @@ class PanelRoutes:
     Args:
         items: of the shop.
         reports: on visitors.
-        knowledge: tells an item's department.
+        knowledge: tells an item's department, and what is switched off.
         impostor: makes up visitors with a past.
         tokens: reads and issues visitors' ids.
         cookie: carries them.
@@ -165,11 +170,17 @@ class PanelRoutes:
 
     def _words(self, report: VisitorReport, item_id: str | None) -> PanelWords:
         affinity = report.decision.affinity
+        switched_off = self._knowledge.policy.switched_off
         resolved = self._knowledge.catalog.resolve(item_id) if item_id else None
         department = None if resolved is None else name_of(resolved.item.department)
         return {
             "affinity": affinity_words(affinity),
-            "homepage": homepage_words(report.decision.homepage, affinity),
+            "homepage": homepage_words(
+                report.decision.homepage,
+                affinity,
+                experiment_id=_experiment_of_homepage(report),
+                is_on="homepage" not in switched_off,
+            ),
             "kinds": None if department is None else kinds_words(report.evidence, department, self._items),
             "sizes": [
                 {
@@ -179,6 +190,8 @@ class PanelRoutes:
                 for one in report.sizes
             ],
             "evidence": evidence_words(report.evidence),
+            "seen": [shown.experiment_id for shown in report.exposures if shown.experiment_id is not None],
+            "switched_off": sorted(switched_off),
         }
 
     def _named(self, report: VisitorReport) -> Iterator[tuple[str, ItemWords]]:
@@ -189,6 +202,15 @@ class PanelRoutes:
             item = self._items.get(item_id or "")
             if item is not None:
                 yield item.item_id, {"title": item.title, "link": product_path(item.item_id)}
+
+
+def _experiment_of_homepage(report: VisitorReport) -> str | None:
+    """Return the experiment that chose the home page, if one did."""
+    if report.decision.homepage.reason != "experiment":
+        return None
+    # The holdout comes first in the list; whoever is held out is in no other.
+    of_homepage = [one.experiment_id for one in report.experiments if one.slot in ("homepage", None)]
+    return of_homepage[-1] if of_homepage else None
 
 
 def local_path(given: str | None) -> str:

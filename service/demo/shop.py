@@ -9,6 +9,9 @@ from typing import Any, Final
 STYLES: Final = ("casual", "classic", "street", "romantic", "outdoor")
 """Tastes that items belong to and visitors lean towards; they are not in the feed, so nothing can peek."""
 
+COST_SHARE: Final = 0.53
+"""What an item cost the shop, of its full price: at 50 % off it sells below cost, as the last pieces do."""
+
 _BRANDS: Final = {
     "casual": ("Northside", "Pebble & Co"),
     "classic": ("Aldine", "Maison Verne"),
@@ -96,6 +99,11 @@ class DemoItem:
                 yield self.sku_id(color, size), color, size
 
     @property
+    def cost(self) -> float:
+        """What the shop paid for it."""
+        return round(self.price * COST_SHARE, 2)
+
+    @property
     def paid_price(self) -> float:
         """What the item costs now."""
         return self.price if self.sale_price is None else self.sale_price
@@ -128,6 +136,7 @@ def feed_rows(items: Sequence[DemoItem], *, base_url: str, now: float) -> Iterat
                 "image_link": base_url + garment_path(item.item_id, color),
                 "availability": "out_of_stock" if size in item.sold_out else "in_stock",
                 "price": f"{item.price:.2f} EUR",
+                "cost_of_goods_sold": f"{item.cost:.2f} EUR",
                 "brand": item.brand,
                 "product_type": item.garment.product_type,
                 "gender": item.garment.gender,

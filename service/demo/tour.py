@@ -25,6 +25,10 @@ STEPS: Final = (
 )
 """What to try in the browser, in the order in which one visitor can."""
 
+EXPERIMENT_STEP: Final = (
+    "`kabin demo --experiment` runs an A/B test of the homepage on a simulated crowd, and says what pays."
+)
+
 _TIMEOUT_SECONDS: Final = 10
 _KIND: Final = "Women > Tops > Shirts"
 

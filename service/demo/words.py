@@ -5,6 +5,7 @@ from typing import Final, TypedDict
 
 from recommender.affinity import CERTAINTY, MINIMUM_EVIDENCE, DiscountAffinity
 from recommender.decisions.decision import HomepageChoice
+from recommender.decisions.learning import HOLDOUT_ID, RANDOM_ID
 from service.answers import EvidenceAnswer
 from service.demo.shop import DemoItem
 
@@ -33,6 +34,11 @@ _ACTS: Final = {
     "too_large": "found too large",
     "true_to_size": "found it fits",
     "purchase_preselected": "bought, preselected",
+}
+_CHOSEN_BY: Final[dict[str | None, str]] = {
+    HOLDOUT_ID: "this visitor is held out of all personalization",
+    RANDOM_ID: "this visitor’s homepage is drawn at random",
+    None: "an experiment shows it to this visitor",
 }
 _GENDERS: Final = {"female": "women’s", "male": "men’s"}
 
@@ -96,8 +102,31 @@ def affinity_words(affinity: DiscountAffinity) -> str:
     return f"Much like everybody else so far: {likelier:.0%} sure of a leaning, and {CERTAINTY:.0%} is asked for."
 
 
-def homepage_words(homepage: HomepageChoice, affinity: DiscountAffinity) -> str:
-    """Say why the homepage is what it is."""
+def homepage_words(
+    homepage: HomepageChoice,
+    affinity: DiscountAffinity,
+    *,
+    experiment_id: str | None = None,
+    is_on: bool = True,
+) -> str:
+    """Say why the homepage is what it is.
+
+    Args:
+        homepage: the variant and its reason.
+        affinity: of the visitor.
+        experiment_id: the experiment that chose the variant, if one did.
+        is_on: whether the homepage's switch is.
+    """
+    if not is_on:
+        return "Full price, as for everybody: the homepage’s switch is off."
+    if homepage.reason == "experiment":
+        shown = "The sale" if homepage.variant == "promo" else "Full price"
+        because = _CHOSEN_BY.get(experiment_id, f"the experiment {experiment_id} shows it to this visitor")
+        return f"{shown}, because {because}."
+    return _personalized_words(homepage, affinity)
+
+
+def _personalized_words(homepage: HomepageChoice, affinity: DiscountAffinity) -> str:
     if homepage.variant == "promo":
         if affinity.level == "high":
             return "The sale, because this visitor responds to discounts."

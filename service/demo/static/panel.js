@@ -60,13 +60,18 @@
     not_offered: "None: the usual size does not come in this item, and no neighbour is offered instead.",
     unsure: "None: the choices so far do not agree enough.",
     no_ladder: "None: it comes in one size.",
+    switched_off: "None: sizes are switched off for everybody.",
   };
+
+  // What a page has to show before an experiment counts its visitor.
+  const SEEN = { homepage: "page", size: "size", recommendations: "recommendations" };
 
   const SILENCE_MS = 1_500;
   const ROWS = 4; // As many rows of a list as panel.css shows at first.
 
   function sizeWords({ action, size, reason }, kinds, isLate) {
     const { code, times, of } = reason ?? {};
+    if (code === "experiment") return `Withheld: an experiment leaves this visitor without, though ${size} was decided.`;
     if (action === "none" || !size) {
       if (code === "too_little_evidence")
         return of > 0
@@ -95,7 +100,17 @@
     }[reason] ?? `${shown}.`;
   }
 
+  function experimentWords({ experiment_id: id, variation, slot }) {
+    const what = SEEN[slot] ?? "page";
+    const isSeen = knowledge?.words?.seen.includes(id);
+    const state = isSeen ? `${what} seen` : `${what} not seen yet`;
+    if (id === "kabin-holdout") return variation === "held_out" ? `Held out of all personalization (${state})` : "";
+    if (id === "kabin-random") return `Homepage drawn at random: ${variation === "promo" ? "the sale" : "full price"} (${state})`;
+    return `Experiment ${id}: ${variation} (${state})`;
+  }
+
   function sourceWords(recommendations) {
+    if (knowledge?.words?.switched_off.includes("recommendations")) return "None: recommendations are switched off for everybody.";
     if (!recommendations.length) return "Nothing on this page.";
     const counts = new Map();
     for (const { source } of recommendations) counts.set(source, (counts.get(source) ?? 0) + 1);
@@ -158,12 +173,8 @@
     say("size", ...(size.action === "none" || !size.size ? [words] : [element("span", "panel-size", size.size), " ", words]));
     say("homepage", isHome() && knowledge?.words ? knowledge.words.homepage : homepageWords(slots.homepage));
     say("sources", sourceWords(recommendations));
-    say(
-      "experiments",
-      experiments.length
-        ? experiments.map((one) => `${one.experiment_id}: ${one.variation}`).join(", ")
-        : "None is running.",
-    );
+    const taken = experiments.map(experimentWords).filter(Boolean);
+    say("experiments", taken.length ? `${taken.join(". ")}.` : "This visitor is in none.");
     say("model", model ?? "None yet: newest items only.");
   }
 

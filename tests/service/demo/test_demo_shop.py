@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from service.demo.crowd import DAYS, SECONDS_PER_DAY, crowd_rows, simulate_crowd
+from service.demo.crowd import DAYS, DEAL_SEEKER_PULL, SECONDS_PER_DAY, crowd_rows, simulate_crowd
 from service.demo.shop import GARMENTS, STYLES, feed_rows, simulate_shop
 
 NOW = 1_763_740_800.0
@@ -67,5 +67,5 @@ def test_some_shoppers_go_for_discounts_and_others_avoid_them() -> None:
         if row["event"] == "view_item":
             views[pull[row["visitor_id"]]].append("discount" in row)
     shares = {strength: sum(seen) / len(seen) for strength, seen in views.items()}
-    assert shares[0.5] < shares[1.0] < shares[6.0]
-    assert shares[6.0] > 2 * shares[1.0]
+    assert shares[0.5] < shares[1.0] < shares[DEAL_SEEKER_PULL]
+    assert shares[DEAL_SEEKER_PULL] > 2 * shares[1.0]

@@ -179,9 +179,11 @@ def test_the_panel_tells_of_its_own_visitor_only(browser: httpx.Client, demo_url
         "evidence",
         "cart",
         "recently_viewed",
+        "exposures",
         "discount_affinity",
         "slots",
         "recommendations",
+        "experiments",
         "model_version",
     }
     for cookie in (None, told["visitor_id"], token[:-2] + "xx"):

@@ -129,10 +129,37 @@ def test_the_homepage_is_explained_also_where_it_does_not_follow_the_affinity() 
     high = DiscountAffinity("high", 1.9, 9.0, 0.93, 0.0)
     medium = DiscountAffinity("medium", 1.3, 9.0, 0.7, 0.0)
     low = DiscountAffinity("low", 0.4, 9.0, 0.0, 0.9)
-    promo = HomepageChoice("promo", "discount_affinity", pin=False)
-    full = HomepageChoice("full_price", "default", pin=False)
+    promo = HomepageChoice("promo", "discount_affinity", pin=False, personalized="promo")
+    full = HomepageChoice("full_price", "default", pin=False, personalized="full_price")
     assert "responds to discounts" in homepage_words(promo, high)
     assert "as before" in homepage_words(promo, medium)
     assert "this visit began with it" in homepage_words(full, high)
     assert "does not wait" in homepage_words(full, low)
     assert "everybody" in homepage_words(full, medium)
+
+
+@pytest.mark.parametrize(
+    ("experiment_id", "because"),
+    [
+        ("promo-page", "because the experiment promo-page shows it"),
+        ("kabin-holdout", "held out of all personalization"),
+        ("kabin-random", "drawn at random"),
+        (None, "because an experiment shows it"),
+    ],
+)
+def test_an_experiment_is_said_to_have_chosen_the_homepage(experiment_id: str | None, because: str) -> None:
+    """Whoever knows the visitor would otherwise look for a reason in what they did."""
+    high = DiscountAffinity("high", 1.9, 9.0, 0.93, 0.0)
+    full = HomepageChoice("full_price", "experiment", pin=False, personalized="promo")
+    promo = HomepageChoice("promo", "experiment", pin=False, personalized="promo")
+    said = homepage_words(full, high, experiment_id=experiment_id)
+    assert said.startswith("Full price, because")
+    assert because in said
+    assert homepage_words(promo, high, experiment_id=experiment_id).startswith("The sale, because")
+
+
+def test_a_homepage_that_is_switched_off_is_said_to_be() -> None:
+    """A deal seeker sees full price, and the reason is the switch."""
+    high = DiscountAffinity("high", 1.9, 9.0, 0.93, 0.0)
+    off = HomepageChoice("full_price", "default", pin=False, personalized="promo")
+    assert "switch is off" in homepage_words(off, high, is_on=False)

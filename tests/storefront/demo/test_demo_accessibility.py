@@ -37,7 +37,7 @@ class Inspection:
 
 @both_widths
 def test_no_page_has_a_violation(visitor: DemoVisitor, traffic: Traffic) -> None:
-    """Both homepages, category, product with a size preselected, bag, order, and what is not there."""
+    """Both homepages, category, product with a size preselected, bag, order, no experiment, and what is not there."""
     inspection = Inspection(visitor)
     traffic.missing = {"/no-such-page"}
     visitor.open("/")
@@ -56,6 +56,8 @@ def test_no_page_has_a_violation(visitor: DemoVisitor, traffic: Traffic) -> None
     inspection.look("bag")
     visitor.press("Place the order")
     inspection.look("order")
+    visitor.open("/demo/experiment")
+    inspection.look("no experiment")
     visitor.open("/no-such-page")
     inspection.look("not there")
     assert not inspection.violations, "\n".join(inspection.violations)

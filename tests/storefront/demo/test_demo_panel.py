@@ -1,10 +1,12 @@
 """The panel "What Kabin knows and why" in a browser: it follows what happens, and goes out of the way."""
 
+from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from service.demo.tour import SIZE
 from tests.storefront.demo.visitor import SHIRTS, DemoVisitor, Traffic
@@ -38,6 +40,73 @@ def test_the_panel_follows_what_the_visitor_does(visitor: DemoVisitor) -> None:
     expect(evidence).to_have_count(1)
     expect(evidence).to_contain_text(f"{SIZE}{SHIRTS[1].title}chose")
     expect(visitor.told("receipt")).to_contain_text("accepted")
+
+
+def retell(page: Page, path: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let a change be made to what the service answers at a path."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        content = response.json()
+        change(content)
+        route.fulfill(response=response, json=content)
+
+    page.route(f"**{path}*", answer)
+
+
+def take_part(answer: dict[str, Any]) -> None:
+    """Put the visitor into experiments."""
+    answer["experiments"] = [
+        {"experiment_id": "kabin-holdout", "variation": "personalized", "slot": None},
+        {"experiment_id": "promo-page", "variation": "promo", "slot": "homepage"},
+        {"experiment_id": "sizes", "variation": "off", "slot": "size"},
+        {"experiment_id": "kabin-random", "variation": "full_price", "slot": "homepage"},
+    ]
+    answer["slots"]["homepage"] = {"variant": "promo", "reason": "experiment"}
+    answer["size"] |= {"action": "none", "size": "M", "reason": {"code": "experiment", "times": 3, "of": 3}}
+
+
+def test_the_panel_says_in_which_experiments_the_visitor_is(visitor: DemoVisitor) -> None:
+    """Experiment, variation and whether it was seen, in words; Kabin's own by what they do, the usual case not at all."""
+
+    def see_page(told: dict[str, Any]) -> None:
+        if told["words"]:
+            told["words"]["seen"] = ["promo-page"]
+
+    retell(visitor.page, "/personalize", take_part)
+    retell(visitor.page, "/demo/visitor", see_page)
+    visitor.look_at(SHIRTS[1])
+    expect(visitor.told("experiments")).to_have_text(
+        "Experiment promo-page: promo (page seen). Experiment sizes: off (size not seen yet). "
+        "Homepage drawn at random: full price (page not seen yet)."
+    )
+    expect(visitor.told("homepage")).to_have_text("The sale, by an experiment.")
+    expect(visitor.told("size")).to_contain_text(
+        "Withheld: an experiment leaves this visitor without, though M"
+    )
+
+
+def test_the_panel_says_what_is_switched_off(visitor: DemoVisitor) -> None:
+    """A size and recommendations that nobody gets are no lack of knowledge."""
+
+    def switch_off(answer: dict[str, Any]) -> None:
+        answer["recommendations"] = []
+        answer["size"] |= {
+            "action": "none",
+            "size": None,
+            "reason": {"code": "switched_off", "times": 0, "of": 0},
+        }
+
+    def tell_switches(told: dict[str, Any]) -> None:
+        if told["words"]:
+            told["words"]["switched_off"] = ["recommendations", "size"]
+
+    retell(visitor.page, "/personalize", switch_off)
+    retell(visitor.page, "/demo/visitor", tell_switches)
+    visitor.look_at(SHIRTS[1])
+    expect(visitor.told("size")).to_have_text("None: sizes are switched off for everybody.")
+    expect(visitor.told("sources")).to_have_text("None: recommendations are switched off for everybody.")
+    expect(visitor.told("experiments")).to_have_text("This visitor is in none.")
 
 
 def test_a_closed_drawer_stays_closed_and_escape_closes_it(visitor: DemoVisitor) -> None:
