@@ -169,14 +169,16 @@ async def _shared(
         for job in pending:
             done.append(await do(connection, job))  # noqa: PERF401 - several fill the same list
 
+    failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             for connection in connections:
                 group.create_task(work(connection))
     except* (CallFailed, LiveCrowdError) as failures:
-        # They fail together; the first one says why.
+        # They fail together; the first one says why. Raised in here it would become a group again.
         failure = failures.exceptions[0]
-        raise LiveCrowdError(str(failure)) from None
+    if failure is not None:
+        raise LiveCrowdError(str(failure))
     return done
 
 
