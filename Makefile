@@ -10,7 +10,7 @@ SOURCES := recommender service tests
 STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types quick slow verify format storefront clean
+.PHONY: help demo test lint types quick slow browser servers verify format storefront clean
 
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,14 @@ quick: $(CHECKS) ## The quick part of the tests
 verify: $(CHECKS) ## Long proofs beside `make test`: thousands of simulated experiments
 	$(BIN)/pytest -q -m proof
 
-slow: $(CHECKS) ## The slow part of the tests: whole servers, a cluster, a real browser, real data
-	$(BIN)/pytest -q -m slow
+slow: $(CHECKS) ## The slow part of the tests: a real browser, and beside it whole servers, a cluster, real data
+	@$(MAKE) --no-print-directory -j2 --output-sync=target browser servers
+
+browser: $(CHECKS) ## Of these, the tests in a real browser
+	$(BIN)/pytest -q -m slow --durations=10 tests/storefront
+
+servers: $(CHECKS) ## Of these, all others
+	$(BIN)/pytest -q -m slow --durations=30 --ignore=tests/storefront
 
 format: $(CHECKS) ## Let ruff fix and format the code
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -122,7 +122,7 @@ def kind() -> PickerKind:
 @pytest.fixture
 def context(browser: Browser, device: str, kabin: FakeKabin) -> Iterator[BrowserContext]:
     """A visitor's browser, new to the shop; its clock stands still until a test lets it run."""
-    context = browser.new_context(**DEVICES[device], locale="en-GB")
+    context = browser.new_context(**DEVICES[device], locale="en-GB", user_agent=kabin.user_agent)
     context.set_default_timeout(8_000)
     context.clock.install(time=NOW)
     context.clock.pause_at(NOW)

@@ -68,6 +68,8 @@ class Reply:
 
 Script = Reply | Callable[[Received], Reply]
 
+_USER_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64) Chromium, of test "
+
 
 class FakeKabin:
     """The scripted service; attributes are the script and may be set at any time.
@@ -83,10 +85,17 @@ class FakeKabin:
     def __init__(self, ports: tuple[int, int]) -> None:
         self.ports = ports
         self._decoder = BodyDecoder()
+        self._tests = 0
         self.reset()
+
+    @property
+    def user_agent(self) -> str:
+        """What this test's browser calls itself, so that what an earlier test's pages still send is told apart."""
+        return f"{_USER_AGENT}{self._tests}"
 
     def reset(self) -> None:
         """Forget the last test's script and what was received."""
+        self._tests += 1
         self.pages = ShopPages()
         self.received: list[Received] = []
         self.refused: list[str] = []
@@ -164,6 +173,10 @@ class FakeKabin:
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
         path = request.url.path
+        sender = request.headers.get("user-agent", "")
+        if sender.startswith(_USER_AGENT) and sender != self.user_agent:
+            # A page that is closed sends its last words, which may arrive in the midst of the next test.
+            return Response(status_code=204)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=self._cors(request))
         if path in ("/personalize", "/events"):
