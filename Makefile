@@ -30,7 +30,7 @@ types: $(CHECKS) ## mypy --strict
 quick: $(CHECKS) ## The quick part of the tests
 	$(BIN)/pytest -q -m "not slow and not proof"
 
-verify: $(CHECKS) ## Long proofs beside `make test`: thousands of simulated experiments
+verify: $(CHECKS) ## Long proofs beside `make test`: thousands of simulated experiments, and a large data set replayed
 	$(BIN)/pytest -q -m proof
 
 slow: $(CHECKS) ## The slow part of the tests: a real browser, and beside it whole servers, a cluster, real data

@@ -35,7 +35,7 @@ def diginetica(data_dir: Path) -> RecommendationsReport:
     return evaluate_recommendations(split, rng=np.random.default_rng(1))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_new_targets_are_found_as_often_as_claimed(diginetica: RecommendationsReport) -> None:
     """Of targets new to the session the blend finds over 46 % and is ahead of each source alone."""
     hits = diginetica.novel.hits
@@ -50,7 +50,7 @@ def test_new_targets_are_found_as_often_as_claimed(diginetica: RecommendationsRe
     assert ahead.mrr[0] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_all_targets_are_found_as_often_as_claimed(diginetica: RecommendationsReport) -> None:
     """With repeats allowed, as papers count, the blend is ahead of the published SR-GNN (50.7 / 17.6)."""
     blend = diginetica.every.hits["blend"]
@@ -59,7 +59,7 @@ def test_all_targets_are_found_as_often_as_claimed(diginetica: RecommendationsRe
     assert blend.mrr >= 0.176
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_report_says_what_als_adds(diginetica: RecommendationsReport) -> None:
     """ALS has a weight, its gain is in the table, and the JSON has the promised names."""
     assert diginetica.settings.als_weight > 0
@@ -85,6 +85,7 @@ def test_yoochoose_is_reported(data_dir: Path) -> None:
     assert hits["blend"].hit_rate >= max(hits["als"].hit_rate, hits["covisit"].hit_rate)
 
 
+@pytest.mark.slow
 def test_the_splits_are_read_whole(data_dir: Path) -> None:
     """Counts are those of the data sets' description."""
     split = read_diginetica(needed(data_dir, DIGINETICA_TRAIN, DIGINETICA_TEST))

@@ -363,6 +363,7 @@ def test_sku_ids_in_a_file_become_items_with_sizes(tmp_path: Path) -> None:
     assert labels == ["M", "XL", None, "S"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_large_files_stream_in_batches(tmp_path: Path, suffix: str) -> None:
     """Batches join without a seam: codes, lines and progress run on."""

@@ -43,7 +43,12 @@ def test_the_template_is_filled_once_for_each(kabin: FakeKabin, visit: Visit) ->
 
 def test_as_many_are_asked_for_as_the_slot_holds(kabin: FakeKabin, visit: Visit) -> None:
     """``data-kabin-limit`` is the question's limit; more that came all the same are left out."""
-    page = opened(kabin, visit, *(recommendation(number) for number in range(1, 13)))
+    # A script that comes before the slot has been parsed asks without its limit.
+    kabin.hold("/kabin.js")
+    kabin.decide(recommendations=[recommendation(number) for number in range(1, 13)])
+    page = visit("recommendations.html", wait_until="domcontentloaded")
+    kabin.release("/kabin.js")
+    decided(page)
     assert kabin.calls("/personalize")[0].body["limit"] == 8
     expect(page.locator(CARD)).to_have_count(8)
 
