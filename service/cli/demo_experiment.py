@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from service.cli.experiment_report import read_report, report_options
 from service.cli.output import counted, print_report
 from service.cli.progress import progress
-from service.cli.store import archive_of, client_of, open_catalog
 from service.demo.clock import DemoClock
 from service.demo.crowd import SECONDS_PER_DAY, Shopper
 from service.demo.experiment_page import PAGE_PATH, REPORT_FILE
@@ -109,35 +109,15 @@ class DemoExperiment:
             )
 
     async def _report(self) -> "ExperimentReport":
-        from service.experiment_report import ExperimentReports, NoExposures, ReportOptions
-        from service.stores.catalog_source import RedisCatalogSource
+        from service.experiment_report import NoExposures
         from service.stores.connection import StoreUnavailable
-        from service.stores.experiments import RedisExperimentStore
-        from service.stores.log import EventLog
 
-        settings = self.settings
-        options = ReportOptions(
-            # Half of those ever seen come back in time; a plan must not be made of what came.
-            planned_visitors=len(self.crowd) // 2,
-            window_seconds=settings.conversion_window_days * SECONDS_PER_DAY,
-            currency=settings.default_currency,
-            gross_margin_share=settings.gross_margin_percent / 100.0,
-            session_gap_seconds=settings.session_gap_minutes * 60.0,
-        )
-        async with client_of(settings) as (client, keyspace):
-            reports = ExperimentReports(
-                EventLog(client, keyspace),
-                keyspace,
-                archive=archive_of(settings),
-                journal=RedisExperimentStore(client, keyspace),
-                catalog=await open_catalog(settings, client, keyspace),
-                catalog_source=RedisCatalogSource(client, keyspace),
-            )
-            try:
-                with progress("Reading the event log") as tell:
-                    return await reports.report(EXPERIMENT, options, now=self.clock(), progress=tell)
-            except (NoExposures, StoreUnavailable) as error:
-                raise LiveCrowdError(str(error)) from None
+        # Half of those ever seen come back in time; a plan must not be made of what came.
+        options = report_options(self.settings, planned_visitors=len(self.crowd) // 2)
+        try:
+            return await read_report(self.settings, EXPERIMENT, options, self.clock())
+        except (NoExposures, StoreUnavailable) as error:
+            raise LiveCrowdError(str(error)) from None
 
     def _write_page(self, report: "ExperimentReport") -> None:
         from recommender.experiments.analysis.render.page import experiment_page

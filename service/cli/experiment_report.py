@@ -124,11 +124,11 @@ def report(name: str, *, as_of: float | None, as_json: bool, html: Path | None, 
 
     choices = {key: flags.pop(key) for key in _CHOICES}
     settings = load_settings(**flags)
-    options = _options(settings, choices)
+    options = report_options(settings, **choices)
     now = time.time() if as_of is None else as_of
     try:
         with redis_of(settings) as reachable:
-            result = asyncio.run(_report(reachable, name, options, now))
+            result = asyncio.run(read_report(reachable, name, options, now))
     except UnknownExperiment as error:
         raise click.ClickException(str(error)) from None
     except NoExposures as error:
@@ -153,13 +153,18 @@ _CHOICES: Final = (
 )
 
 
-def _options(settings: Settings, choices: dict[str, Any]) -> "ReportOptions":
+def report_options(settings: Settings, **choices: Any) -> "ReportOptions":
+    """Return how a report is read: by the settings, and by what is chosen (``None`` chooses nothing).
+
+    Raises:
+        click.ClickException: there is no such metric.
+    """
     from recommender.events import SECONDS_PER_DAY
     from recommender.experiments.analysis.metrics import METRICS
     from recommender.experiments.analysis.plan import Reading
     from service.experiment_report import ReportOptions
 
-    if choices["primary"] not in {None, *METRICS}:
+    if choices.get("primary") not in {None, *METRICS}:
         raise click.ClickException(f"no metric {choices['primary']!r}; there are {', '.join(METRICS)}")
     given: dict[str, Any] = {key: value for key, value in choices.items() if value is not None}
     window = given.pop("window", settings.conversion_window_days * SECONDS_PER_DAY)
@@ -174,7 +179,21 @@ def _options(settings: Settings, choices: dict[str, Any]) -> "ReportOptions":
     )
 
 
-async def _report(settings: Settings, name: str, options: "ReportOptions", now: float) -> "ExperimentReport":
+async def read_report(
+    settings: Settings, name: str, options: "ReportOptions", now: float
+) -> "ExperimentReport":
+    """Return the report of an experiment as of ``now`` (Unix seconds), with a bar while the log is read.
+
+    Args:
+        settings: with a ``redis_url``.
+        name: of the experiment.
+        options: how to read it.
+        now: Unix seconds.
+
+    Raises:
+        UnknownExperiment: nothing was ever run under that name.
+        NoExposures: nobody has been exposed yet.
+    """
     from service.experiment_report import ExperimentReports
     from service.stores.catalog_source import RedisCatalogSource
     from service.stores.experiments import RedisExperimentStore
