@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.model.directory import ModelError
 from recommender.model.model import ItemIndex, ModelContent
-from recommender.model.versions import ModelError
 from recommender.recommendations.neighbours import Neighbours
 
 Arrays = dict[str, NDArray[Any]]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.model.arrays import arrays_of, check_arrays
+from recommender.model.directory import MANIFEST, ModelError, finish_version, reserved_version
 from recommender.model.model import ModelContent
-from recommender.model.versions import LOCK, MANIFEST, ModelError, fsync_directory, reserved_version
 
 FORMAT: Final = 1
 """Number of this directory layout. A reader refuses a higher one."""
@@ -50,11 +50,7 @@ def write_model(models_dir: Path, content: ModelContent, *, created_at: float) -
                 "files": files,
             }
             _write_manifest(partial / MANIFEST, manifest)
-            (partial / LOCK).unlink()
-            fsync_directory(partial)
-            # Fails if the name was taken meanwhile: a directory that is not empty is never replaced.
-            partial.rename(models_dir / version)
-            fsync_directory(models_dir)
+            finish_version(models_dir, version, partial)
     except OSError as error:
         raise ModelError(f"{models_dir}: the model could not be written: {error}") from error
     return version

@@ -1,8 +1,6 @@
 """A model directory: written whole or not at all, published atomically, refused when damaged."""
 
-import fcntl
 import json
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -17,46 +15,16 @@ from recommender.identifiers import key_of
 from recommender.model import (
     ModelContent,
     ModelError,
-    current_version,
     list_versions,
     load_model,
-    prune,
     publish,
-    roll_back,
     write_model,
 )
+from recommender.model.directory import LOCK
 from recommender.model.model import ItemIndex
-from recommender.model.versions import reserved_version
 from recommender.model.writer import checksum_of
 from recommender.recommendations.neighbours import Neighbours
-
-NOON = 1_763_726_400.0
-ITEMS = ["a", "été", "c"]
-
-
-def content(**changes: object) -> ModelContent:
-    """Return a small complete model."""
-    lists = Neighbours(
-        np.array([[1, 2], [0, -1], [-1, -1]], dtype=np.int32),
-        np.array([[0.9, 0.1], [0.5, 0.0], [0.0, 0.0]], dtype=np.float32),
-        np.zeros((3, 2), dtype=np.int8),
-    )
-    whole: dict[str, object] = {
-        "item_ids": ITEMS,
-        "neighbours": {"blend": lists, "covisit": lists},
-        "popular": np.array([2, 0], dtype=np.int32),
-        "popular_by_category": {
-            "Dresses": np.array([0], dtype=np.int32),
-            "Tops": np.array([2, 1], dtype=np.int32),
-        },
-        "popular_by_department": {7: np.array([1], dtype=np.int32)},
-        "affinity": AffinityParameters(n0=3.5),
-        "size_calibration": {"format": 1},
-        "blend": {"decay": 0.5},
-        "metrics": {"interactions": 9},
-        "newest_event": NOON - 5,
-    }
-    return ModelContent(**{**whole, **changes})  # type: ignore[arg-type]
+from tests.recommender.model.small_model import ITEMS, NOON, content
 
 
 @pytest.fixture
@@ -159,58 +127,13 @@ def test_trainings_at_the_same_time_do_not_collide(tmp_path: Path) -> None:
         load_model(tmp_path / version)
 
 
-def test_publishing_moves_the_pointer_and_going_back_undoes_it(tmp_path: Path) -> None:
-    """Nothing is current before something is published."""
-    assert current_version(tmp_path) is None
-    first, second = (write_model(tmp_path, content(), created_at=NOON + n) for n in (0, 1))
-    publish(tmp_path, first)
-    publish(tmp_path, second)
-    assert current_version(tmp_path) == second
-    assert [summary.current for summary in list_versions(tmp_path)] == [False, True]
-    assert roll_back(tmp_path) == first
-    assert current_version(tmp_path) == first
-    with pytest.raises(ModelError, match="no version before"):
-        roll_back(tmp_path)
-    with pytest.raises(ModelError, match="no model version"):
-        publish(tmp_path, "20300101T000000Z-000")
-
-
-@pytest.mark.parametrize("text", ["", "../elsewhere", "\xff\xfe"])
-def test_a_damaged_pointer_is_no_version(tmp_path: Path, text: str) -> None:
-    """A pointer cannot lead out of the models' directory."""
-    (tmp_path / "CURRENT").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ModelError, match="CURRENT"):
-        current_version(tmp_path)
-
-
-def test_pruning_keeps_the_newest_and_the_current_one(tmp_path: Path) -> None:
-    """What killed trainings left goes too; what a living one is writing stays."""
-    made = [write_model(tmp_path, content(), created_at=NOON + n) for n in range(4)]
-    publish(tmp_path, made[0])
-    for name in ("dead", "alive"):
-        (tmp_path / f".{name}.partial").mkdir()
-        (tmp_path / f".{name}.partial" / ".lock").touch()
-    lock = os.open(tmp_path / ".alive.partial" / ".lock", os.O_RDWR)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        assert prune(tmp_path, keep=2) == [made[1]]
-    finally:
-        os.close(lock)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".alive.partial",
-        *made[:1],
-        *made[2:],
-        "CURRENT",
-    ]
-
-
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     """Values that are no JSON, or lists that do not fit the items, never become a version."""
     with pytest.raises(ModelError, match="no plain JSON"):
         write_model(tmp_path, content(metrics={"hr": float("nan")}), created_at=NOON)
     with pytest.raises(ModelError, match="popular"):
         write_model(tmp_path, content(popular=np.array([3], dtype=np.int32)), created_at=NOON)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
 
 
 def test_a_directory_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
@@ -324,6 +247,14 @@ def test_a_directory_without_a_manifest_is_no_model(tmp_path: Path, written: Pat
         publish(tmp_path, written.name)
 
 
+def test_a_model_in_a_directory_of_another_name_is_refused(tmp_path: Path, written: Path) -> None:
+    """Decisions name the model they come from: a copy under another name would make them lie."""
+    copy = tmp_path / "20300101T000000Z-000"
+    shutil.copytree(written, copy)
+    with pytest.raises(ModelError, match=f"holds version {written.name}"):
+        load_model(copy)
+
+
 def test_a_mapped_model_outlives_its_directory(written: Path) -> None:
     """Pruning a version under a worker that still serves from it does no harm."""
     model = load_model(written)
@@ -337,20 +268,3 @@ def test_a_manifest_nested_without_end_is_damaged(written: Path) -> None:
     (written / "manifest.json").write_text("[" * 200_000)
     with pytest.raises(ModelError, match="damaged"):
         load_model(written)
-
-
-def test_a_pointer_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
-    """Publishing says why it failed and leaves nothing half done beside the pointer."""
-    version = write_model(tmp_path, content(), created_at=NOON)
-    (tmp_path / "CURRENT").mkdir()
-    with pytest.raises(ModelError, match="could not be published"):
-        publish(tmp_path, version)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [version, "CURRENT"]
-
-
-def test_a_finished_training_leaves_the_next_one_of_its_name_alone(tmp_path: Path) -> None:
-    """Once a directory has its final name, the hidden one may be another training's that has just begun."""
-    with reserved_version(tmp_path, NOON) as (version, partial):
-        partial.rename(tmp_path / version)
-        partial.mkdir()
-    assert partial.is_dir()
