@@ -80,24 +80,25 @@ class InteractionsBuilder:
         Which sizes were preselected only the browser knows: what any copy of an order says of it holds for the
         same item and size of the copy that counts.
         """
-        timestamp = np.array(self._timestamp, dtype=np.float64)
+        # Views of what was collected: the rows that are kept, taken below, are the only copy.
+        timestamp = np.frombuffer(self._timestamp, dtype=np.float64)
         everything = Interactions(
-            visitor=np.array(self._visitor, dtype=np.int32),
-            item=np.array(self._item, dtype=np.int32),
+            visitor=np.frombuffer(self._visitor, dtype=np.int32),
+            item=np.frombuffer(self._item, dtype=np.int32),
             timestamp=timestamp,
-            kind=np.array(self._kind, dtype=np.uint8),
-            discounted=np.array(self._discounted, dtype=np.int8),
-            size=np.array(self._size, dtype=np.int32),
-            fit=np.array(self._fit, dtype=np.uint8),
-            preselected=np.array(self._preselected, dtype=np.bool_),
+            kind=np.frombuffer(self._kind, dtype=np.uint8),
+            discounted=np.frombuffer(self._discounted, dtype=np.int8),
+            size=np.frombuffer(self._size, dtype=np.int32),
+            fit=np.frombuffer(self._fit, dtype=np.uint8),
+            preselected=np.frombuffer(self._preselected, dtype=np.bool_),
             visitor_ids=list(self._visitors),
             item_ids=list(self._items),
             size_labels=list(self._sizes),
         )
-        transaction = np.array(self._transaction, dtype=np.int32)
+        transaction = np.frombuffer(self._transaction, dtype=np.int32)
         everything = replace(everything, preselected=preselected_by_line(everything, transaction))
-        rank = np.array(self._rank, dtype=np.uint8)
-        event = np.array(self._event, dtype=np.int64)
+        rank = np.frombuffer(self._rank, dtype=np.uint8)
+        event = np.frombuffer(self._event, dtype=np.int32)
         return everything.take(once_per_transaction(transaction, rank, timestamp, event))
 
     def _resolve(self, entry: EventItem) -> tuple[str, str | None]:
@@ -120,7 +121,7 @@ def once_per_transaction(
     transaction: NDArray[np.int32],
     rank: NDArray[np.uint8],
     timestamp: NDArray[np.float64],
-    event: NDArray[np.int64],
+    event: NDArray[np.integer],
 ) -> NDArray[np.bool_]:
     """Return which rows to keep so that each transaction counts once.
 
@@ -130,12 +131,12 @@ def once_per_transaction(
         transaction: int32 ``[rows]``, ``UNKNOWN`` for rows that belong to none (always kept).
         rank: uint8 ``[rows]``, see ``SOURCE_RANK``.
         timestamp: float64 ``[rows]``.
-        event: int64 ``[rows]``, number of the event that the row came with.
+        event: integers ``[rows]``, number of the event that the row came with.
     """
     keep: NDArray[np.bool_] = transaction == UNKNOWN
-    order = np.lexsort((event, timestamp, rank, transaction))
-    order = order[transaction[order] != UNKNOWN]
-    if order.size:
+    lines = np.flatnonzero(~keep)
+    if lines.size:
+        order = lines[np.lexsort((event[lines], timestamp[lines], rank[lines], transaction[lines]))]
         transactions, first = np.unique(transaction[order], return_index=True)
         chosen = event[order[first]]
         keep[order] = event[order] == chosen[np.searchsorted(transactions, transaction[order])]

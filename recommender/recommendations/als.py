@@ -1,18 +1,21 @@
 """Item-to-item neighbours from implicit-feedback ALS (Hu, Koren and Volinsky, ICDM 2008)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from os import cpu_count
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
-from implicit.cpu.topk import topk
+from implicit.recommender_base import ModelFitError
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recommender.recommendations.covisit import recency_weights
-from recommender.recommendations.neighbours import NO_ITEM, Neighbours
+from recommender.recommendations.nearest import NearestReport, nearest_by_cosine
+from recommender.recommendations.neighbours import Neighbours
 from recommender.recommendations.sessions import Sessions
 
 
@@ -39,25 +42,33 @@ class AlsSettings:
     threads: int = 0
 
 
+OnIteration = Callable[[int, int], None]
+"""Told (alternations done, of how many)."""
+
+Factorise = Callable[[Sessions, AlsSettings, OnIteration | None], NDArray[np.float32]]
+"""Fits the items' vectors, float32 ``[items, factors]``, unscaled; a row that is not finite is counted, not served."""
+
+
 def confidence_matrix(sessions: Sessions, half_life: float | None = None) -> sp.csr_matrix:
-    """Return who showed how much interest in what: float32 ``[visitors or sessions, items]``.
+    """Return who showed how much interest in what: float32 ``[visitors, items]``, or ``[sessions, items]``.
 
     An entry is the sum of the click weights (event weight × time decay) of that visitor on that item.
     """
     weights = sessions.click_weights * np.repeat(recency_weights(len(sessions), half_life), sessions.lengths)
-    rows = sessions.session_of_click
-    row_count = len(sessions)
-    if sessions.visitors is not None and row_count:
-        rows = sessions.visitors[rows].astype(np.int64)
-        row_count = int(sessions.visitors.max()) + 1
+    # Only visitors who occur get a row: each takes as much memory in the factorisation as an item.
+    who = np.arange(len(sessions))
+    if sessions.visitors is not None:
+        who = np.unique(sessions.visitors, return_inverse=True)[1]
+    rows = np.repeat(who.astype(np.int32), sessions.lengths)
+    shape = (int(who.max(initial=-1)) + 1, sessions.item_count)
     # csr_matrix, not csr_array: implicit warns about anything else.
-    return sp.csr_matrix((weights, (rows, sessions.items)), shape=(row_count, sessions.item_count))
+    return sp.csr_matrix((weights, (rows, sessions.items)), shape=shape)
 
 
 def fit_item_factors(
-    sessions: Sessions, settings: AlsSettings, on_iteration: Callable[[int, int], None] | None = None
+    sessions: Sessions, settings: AlsSettings, on_iteration: OnIteration | None = None
 ) -> NDArray[np.float32]:
-    """Factorise the confidence matrix and return the items' vectors.
+    """Factorise the confidence matrix with ``implicit``, on this machine's cores.
 
     Args:
         sessions: what to learn from.
@@ -65,13 +76,13 @@ def fit_item_factors(
         on_iteration: called after each alternation with (done, of), for a progress bar.
 
     Returns:
-        float32 ``[items, factors]``, of length 1; all zero for items without any interaction.
+        The items' vectors as they come out, float32 ``[items, factors]``: not scaled, and not finite where the
+        numbers overflowed. Those of items without any interaction mean nothing.
     """
     confidence = confidence_matrix(sessions, settings.half_life)
-    factors = np.zeros((sessions.item_count, settings.factors), dtype=np.float32)
     mean_weight = float(confidence.sum()) / max(sessions.items.size, 1)
     if mean_weight <= 0:
-        return factors
+        return np.zeros((sessions.item_count, settings.factors), dtype=np.float32)
     # In units of the average, or a shop of purchases (weight 10) would need other penalties than one of views.
     confidence.data /= np.float32(mean_weight)
 
@@ -89,41 +100,28 @@ def fit_item_factors(
             num_threads=settings.threads or cpu_count() or 1,
             random_state=settings.seed,
         )
-        model.fit(confidence, show_progress=False, callback=tell)
-    touched = np.bincount(confidence.indices, minlength=sessions.item_count) > 0
-    norms = np.linalg.norm(model.item_factors, axis=1)
-    usable = touched & np.isfinite(norms) & (norms > 0)
-    factors[usable] = model.item_factors[usable] / norms[usable, None]
-    return factors
+        # Visitors are solved for first, so where they start hardly matters; implicit's random start takes twice the
+        # memory, which at two million visitors is a gigabyte.
+        model.user_factors = np.zeros((confidence.shape[0], settings.factors), dtype=np.float32)
+        # Raised only for a NaN, once all is done: whoever uses the factors counts those and says so.
+        with suppress(ModelFitError):
+            model.fit(confidence, show_progress=False, callback=tell)
+    return np.asarray(model.item_factors, dtype=np.float32)
 
 
-def nearest_by_cosine(vectors: NDArray[np.float32], *, k: int, threads: int = 0) -> Neighbours:
-    """Return each item's exact ``k`` nearest by cosine, none for items whose vector is zero.
+class AlsNeighbours(NamedTuple):
+    """What ALS says of which items are alike.
 
-    Args:
-        vectors: float32 ``[items, factors]``, rows of length 1 or 0.
-        k: neighbours kept of each item.
-        threads: for the search, 0 for all cores.
+    Attributes:
+        neighbours: each item's nearest items by cosine of their vectors.
+        nonfinite_factors: items that were interacted with and whose vector, or its length, is NaN or infinite: they have
+            no neighbours, and a model with any should not go live.
+        nearest: how the neighbours were searched for.
     """
-    usable = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-    items = np.full((len(vectors), k), NO_ITEM, dtype=np.int32)
-    scores = np.zeros((len(vectors), k), dtype=np.float32)
-    if usable.size < 2:
-        return Neighbours(items, scores)
-    # Searching among usable vectors only leaves implicit nothing to pad with item 0 or -inf.
-    near = np.ascontiguousarray(vectors[usable])
-    with threadpool_limits(limits=1, user_api="blas"):
-        found, cosines = topk(near, near, min(k + 1, usable.size), num_threads=threads or cpu_count() or 1)
-    # An item is its own nearest unless a twin ties with it: then the last one found gives way instead.
-    own = usable[found] == usable[:, None]
-    own[~own.any(axis=1), -1] = True
-    width = found.shape[1] - 1
-    columns = usable[found[~own].reshape(-1, width)]
-    values = cosines[~own].reshape(-1, width)
-    similar = values > 0
-    items[usable, :width] = np.where(similar, columns, NO_ITEM)
-    scores[usable, :width] = np.where(similar, values, 0.0)
-    return Neighbours(items, scores)
+
+    neighbours: Neighbours
+    nonfinite_factors: int
+    nearest: NearestReport
 
 
 def als_neighbours(
@@ -131,9 +129,31 @@ def als_neighbours(
     settings: AlsSettings | None = None,
     *,
     k: int = 40,
-    on_iteration: Callable[[int, int], None] | None = None,
-) -> Neighbours:
-    """Fit ALS and return each item's ``k`` nearest items by cosine of their vectors."""
+    on_iteration: OnIteration | None = None,
+    factorise: Factorise = fit_item_factors,
+) -> AlsNeighbours:
+    """Fit ALS and find each item's ``k`` nearest items by cosine of their vectors.
+
+    Args:
+        sessions: what to learn from.
+        settings: hyper-parameters; the defaults when None.
+        k: neighbours kept of each item.
+        on_iteration: called after each alternation with (done, of).
+        factorise: fits the items' vectors.
+
+    Raises:
+        ValueError: ``factorise`` gave vectors of another number of items.
+    """
     settings = settings or AlsSettings()
-    vectors = fit_item_factors(sessions, settings, on_iteration)
-    return nearest_by_cosine(vectors, k=k, threads=settings.threads)
+    factors = factorise(sessions, settings, on_iteration)
+    if len(factors) != sessions.item_count:
+        raise ValueError(f"{len(factors)} item vectors for {sessions.item_count} items")
+    touched = sessions.item_weights() > 0
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(factors, axis=1)
+    finite = np.isfinite(lengths)
+    usable = touched & finite & (lengths > 0)
+    vectors = np.zeros_like(factors)
+    np.divide(factors, lengths[:, None], out=vectors, where=usable[:, None])
+    nearest = nearest_by_cosine(vectors, k=k, threads=settings.threads)
+    return AlsNeighbours(nearest.neighbours, int(np.count_nonzero(touched & ~finite)), nearest.report)

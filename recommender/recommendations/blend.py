@@ -6,7 +6,7 @@ same scores with rows summing to 1 (so ``c P`` reaches the neighbours' neighbour
 in recommender systems", WWW 2014) and ``a`` the ALS cosines, scaled to the same mean row sum as ``c``.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -119,11 +119,11 @@ class BlendParts:
         steps = Neighbours.from_matrix(covisit, steps_of.walk_neighbours).matrix()
         sums = steps.sum(axis=1)
         transitions = scaled_rows(steps, np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0))
-        cosines = als.matrix()
-        here, there = float(covisit.sum()), float(cosines.sum())
-        # Visitors of one item a session leave no pairs: then ALS, which sees whole histories, stands alone.
-        cosines.data *= np.float32(here / there if here and there else 1.0)
-        return cls(covisit, steps, transitions, cosines, item_weights)
+        return cls(covisit, steps, transitions, _scaled_like(covisit, als), item_weights)
+
+    def with_als(self, als: Neighbours) -> "BlendParts":
+        """Return the same parts with other ALS neighbours."""
+        return replace(self, als=_scaled_like(self.covisit, als))
 
     def mix(self, settings: BlendSettings, rows: NDArray[np.intp] | None = None) -> Neighbours:
         """Return the blended lists, each neighbour with the source that gave most of its score.
@@ -157,6 +157,15 @@ class BlendParts:
             return _discounted(by_covisit, discounts, settings.k, rows)
         by_als = sp.csr_array(settings.als_weight * self.als[rows])
         return _discounted(by_covisit + by_als, discounts, settings.k, rows, by_als)
+
+
+def _scaled_like(covisit: sp.csr_array, als: Neighbours) -> sp.csr_array:
+    """Return the ALS cosines scaled to the mean row sum of the co-visitation scores."""
+    cosines = als.matrix()
+    here, there = float(covisit.sum()), float(cosines.sum())
+    # Visitors of one item a session leave no pairs: then ALS, which sees whole histories, stands alone.
+    cosines.data *= np.float32(here / there if here and there else 1.0)
+    return cosines
 
 
 def _discounted(

@@ -53,31 +53,18 @@ def pair_weights(sessions: Sessions, settings: CovisitSettings) -> tuple[sp.csr_
     weights = sessions.click_weights * np.repeat(recency, sessions.lengths)
     of_session, items = sessions.session_of_click, sessions.items
     shape = (sessions.item_count, sessions.item_count)
-    rows: list[NDArray[np.int32]] = []
-    columns: list[NDArray[np.int32]] = []
-    strengths: list[NDArray[np.float32]] = []
+    forward: Any = sp.csr_array(shape, dtype=np.float32)  # Any: the stubs know no two-dimensional sum
+    # Summed lag by lag: all pairs of ten million clicks at once take gigabytes, the distinct ones far less.
     for lag in range(1, settings.max_lag + 1):
-        together = of_session[:-lag] == of_session[lag:]
-        if not together.any():
-            break
-        earlier, later = items[:-lag][together], items[lag:][together]
+        pairs = np.flatnonzero((of_session[:-lag] == of_session[lag:]) & (items[:-lag] != items[lag:]))
         # The geometric mean keeps a pair of purchases at a purchase's weight rather than its square.
-        strength = np.sqrt(weights[:-lag][together] * weights[lag:][together])
-        strength *= np.float32(settings.lag_decay ** (lag - 1))
-        distinct = earlier != later
-        rows.append(earlier[distinct])
-        columns.append(later[distinct])
-        strengths.append(strength[distinct])
+        strengths = np.sqrt(weights[pairs] * weights[pairs + lag])
+        strengths *= np.float32(settings.lag_decay ** (lag - 1))
+        forward = forward + sp.csr_array((strengths, (items[pairs], items[pairs + lag])), shape=shape)
     totals = np.bincount(items, weights=weights, minlength=sessions.item_count).astype(np.float64)
-    coordinates = (_joined(rows, np.int32), _joined(columns, np.int32))
-    forward = sp.coo_array((_joined(strengths, np.float32), coordinates), shape=shape).tocsr()
-    both = forward + np.float32(settings.backward) * forward.T.tocsr()
+    both: sp.csr_array = forward + np.float32(settings.backward) * forward.T.tocsr()
     both.sort_indices()
     return both, totals
-
-
-def _joined(arrays: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    return np.concatenate([*arrays, np.empty(0, dtype=dtype)])
 
 
 def covisit_matrix(sessions: Sessions, settings: CovisitSettings) -> sp.csr_array:

@@ -1,6 +1,6 @@
 """Replaying sessions click by click: would the next item have been among those recommended?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -61,25 +61,49 @@ def reciprocal_ranks(ranks: NDArray[np.int32]) -> NDArray[np.float64]:
     return np.where(ranks == MISSED, 0.0, 1.0 / (ranks.astype(np.float64) + 1.0 + (ranks == MISSED)))
 
 
-def next_item_cases(sessions: Sessions, known: NDArray[np.bool_] | None = None) -> list[Case]:
+def standard_errors_ahead(ranks: NDArray[np.int32], base: NDArray[np.int32]) -> float:
+    """Return by how many standard errors some ranks beat others of the same cases.
+
+    What is averaged is the first-order change of the logarithm of ``Hits.quality``.
+    """
+    of_base = Hits.of(base)
+    if of_base.quality == 0:
+        return np.inf if Hits.of(ranks).quality > 0 else 0.0
+    gains = ((ranks != MISSED) * 1.0 - (base != MISSED)) / of_base.hit_rate
+    gains += (reciprocal_ranks(ranks) - reciprocal_ranks(base)) / of_base.mrr
+    error = float(gains.std()) / np.sqrt(gains.size)
+    return float(gains.mean()) / error if error else 0.0
+
+
+def next_item_cases(
+    sessions: Sessions, known: NDArray[np.bool_] | None = None, *, most: int | None = None
+) -> list[Case]:
     """Return one case for every click of a session after its first.
 
     Args:
         sessions: the sessions to replay.
         known: bool ``[items]``, items seen in training; clicks on others are dropped, as published splits do.
+        most: cases returned at most, evenly spaced; None returns all, which costs memory with the square of a
+            session's length.
     """
+    sequences = sessions.sequences()
+    if known is not None:
+        sequences = [[row for row in sequence if known[row]] for sequence in sequences]
+    ends = np.cumsum([max(len(sequence) - 1, 0) for sequence in sequences])
+    count = int(ends[-1]) if ends.size else 0
+    wanted = _evenly_spaced(count, count if most is None else most)
+    owners = np.searchsorted(ends, wanted, side="right")
     cases = []
-    for sequence in sessions.sequences():
-        rows = sequence if known is None else [row for row in sequence if known[row]]
-        cases += [Case(rows[:position], rows[position]) for position in range(1, len(rows))]
+    for number, owner in zip(wanted.tolist(), owners.tolist(), strict=True):
+        sequence = sequences[owner]
+        position = number - int(ends[owner]) + len(sequence)
+        cases.append(Case(sequence[:position], sequence[position]))
     return cases
 
 
-def evenly_sampled(cases: Sequence[Case], most: int) -> list[Case]:
-    """Return at most ``most`` cases, evenly spaced, so that a sample covers the whole period."""
-    if len(cases) <= most:
-        return list(cases)
-    return [cases[index] for index in np.linspace(0, len(cases) - 1, most).astype(np.int64).tolist()]
+def _evenly_spaced(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most ``most`` of the numbers below ``count``, from the first to the last."""
+    return np.linspace(0, max(count - 1, 0), min(count, most)).astype(np.int64)
 
 
 def target_ranks(ranker: Ranker, cases: Iterable[Case], shown: set[int] | None = None) -> NDArray[np.int32]:

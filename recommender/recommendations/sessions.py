@@ -144,3 +144,15 @@ class Sessions:
         flat = self.items.tolist()
         bounds = self.indptr.tolist()
         return [flat[start:end] for start, end in pairwise(bounds)]
+
+
+def repeat_rates(sessions: Sessions, lags: int) -> NDArray[np.float64]:
+    """Return how often a click repeats the item clicked 1, 2, … ``lags`` clicks before, float64 ``[lags]``."""
+    of_session, items = sessions.session_of_click, sessions.items
+    rates = np.zeros(lags)
+    for lag in range(1, min(lags, items.size - 1) + 1):
+        together = of_session[:-lag] == of_session[lag:]
+        if not together.any():
+            break
+        rates[lag - 1] = float(np.mean(items[:-lag][together] == items[lag:][together]))
+    return rates

@@ -1,27 +1,17 @@
 """Choosing the blend on the shop's own newest sessions, and saying what ALS was worth there."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from recommender.recommendations.als import als_neighbours
+from recommender.recommendations.als import AlsSettings, Factorise, als_neighbours, fit_item_factors
 from recommender.recommendations.blend import BlendParts, BlendSettings
+from recommender.recommendations.blend_search import BlendSearch, BlendTrial
 from recommender.recommendations.covisit import covisit_matrix
 from recommender.recommendations.neighbours import Neighbours
-from recommender.recommendations.ranking import Ranker
-from recommender.recommendations.replay import (
-    MISSED,
-    Case,
-    Hits,
-    evenly_sampled,
-    next_item_cases,
-    reciprocal_ranks,
-    target_ranks,
-)
-from recommender.recommendations.sessions import Sessions
+from recommender.recommendations.replay import Case, Hits, next_item_cases
+from recommender.recommendations.sessions import Sessions, repeat_rates
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
@@ -38,21 +28,18 @@ GRIDS: Final[tuple[tuple[str, tuple[float, ...]], ...]] = (
     ("walk_weight", (0.0, 1.0, 2.0, 3.0)),
     ("popularity_discount", (0.0, 0.1, 0.2, 0.3)),
     ("decay", (0.3, 0.4, 0.5, 0.6, 0.7)),
-    ("als_weight", (0.0, 0.5, 1.0, 2.0)),
 )
-"""Settings tuned one after another, in this order; ALS last, against the best that does without."""
+"""Settings tuned one after another, in this order; the weight of ALS follows, against the best that does without."""
 
-REPEAT_SCALES: Final = (2.0, 5.0, 10.0, 20.0, 40.0)
-"""Multiples of the repeat rates; a rate of 10 % × 10 makes a repeat as strong as the best neighbour."""
-
-
-@dataclass(frozen=True, slots=True)
-class BlendTrial:
-    """One setting tried and what it gave on the validation cases."""
-
-    setting: str
-    value: float
-    hits: Hits
+OTHER_ALS: Final[tuple[tuple[str, float], ...]] = (
+    ("alpha", 0.5),
+    ("alpha", 2.0),
+    ("regularization", 0.25),
+    ("regularization", 4.0),
+    ("iterations", 2.0),
+    ("factors", 1.5),
+)
+"""Other ALS settings to try while there is time, as multiples of those started from; the dearest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,8 @@ class BlendTuning:
         cases: validation cases that decided; 0 when there were too few and the defaults stand.
         without_als: hits of the best blend that leaves ALS out.
         chosen: hits of the chosen blend.
+        als_tried: other ALS settings for which there was time.
+        als_kept: of these, the ones that were better beyond doubt, as in ``"alpha=120"``.
     """
 
     settings: BlendSettings
@@ -72,10 +61,25 @@ class BlendTuning:
     cases: int
     without_als: Hits
     chosen: Hits
+    als_tried: int = 0
+    als_kept: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, search: BlendSearch) -> Self:
+        """Return what a finished search found."""
+        return cls(
+            settings=search.settings,
+            trials=tuple(search.trials),
+            cases=search.best.cases,
+            without_als=search.without_als,
+            chosen=search.best,
+            als_tried=search.als_tried,
+            als_kept=tuple(search.als_kept),
+        )
 
     @property
     def summary(self) -> str:
-        """One sentence for whoever runs the training."""
+        """What was chosen and what it was worth, for whoever runs the training."""
         if self.cases == 0:
             return "Too few sessions to tune the blend: the default settings are published."
         on_cases = f"on {self.cases:,} validation cases"
@@ -83,9 +87,10 @@ class BlendTuning:
             return f"ALS gets no weight in the blend: it did not improve on the other sources {on_cases}."
         gain = 100 * (self.chosen.hit_rate - self.without_als.hit_rate)
         mrr_gain = 100 * (self.chosen.mrr - self.without_als.mrr)
+        kept = f" ALS settings better beyond doubt: {', '.join(self.als_kept)}." if self.als_kept else ""
         return (
             f"ALS gets weight {self.settings.als_weight:g} in the blend: {gain:+.2f} points of HR@20 and "
-            f"{mrr_gain:+.2f} of MRR@20 over the other sources alone {on_cases}."
+            f"{mrr_gain:+.2f} of MRR@20 over the other sources alone {on_cases}.{kept}"
         )
 
 
@@ -95,139 +100,77 @@ def tune_blend(
     start: BlendSettings | None = None,
     validation_share: float = VALIDATION_SHARE,
     most_cases: int = 10_000,
+    factorise: Factorise = fit_item_factors,
+    tune_seconds: float = 0.0,
     on_progress: Progress | None = None,
+    timer: Callable[[], float] = perf_counter,
 ) -> BlendTuning:
     """Choose blend settings by replaying the newest sessions on a model of the older ones.
 
     Args:
         sessions: training sessions in time order; never the sessions one wants to report on.
-        start: settings to start from, of which only those in ``GRIDS`` and the repeats are changed.
+        start: settings to start from, of which only those in ``GRIDS`` and ``OTHER_ALS``, the weight of ALS and
+            the repeats are changed.
         validation_share: share of the newest sessions to replay.
-        most_cases: clicks replayed for each setting, four times as many for the weight of ALS; 10,000 give
+        most_cases: clicks replayed for each setting, four times as many for what concerns ALS; 10,000 give
             HR@20 a standard error of half a point, less between two settings replayed on the same clicks.
+        factorise: fits the items' vectors.
+        tune_seconds: time for trying other ALS settings; a faster machine tries more of them.
         on_progress: told what is being done.
+        timer: seconds of a monotonic clock.
     """
     tell = on_progress or _silent
     settings = start or BlendSettings()
-    older, newest = sessions.split_newest(validation_share)
-    replayed = next_item_cases(newest, older.item_weights() > 0)
-    cases = evenly_sampled(replayed, most_cases)
-    novel = [case for case in cases if case.is_novel]
+    validation = _Validation(*sessions.split_newest(validation_share), settings, factorise)
+    novel = validation.novel_cases(most_cases)
     if len(novel) < MIN_CASES:
         return BlendTuning(settings, (), 0, Hits(0.0, 0.0, 0), Hits(0.0, 0.0, 0))
-
     tell("tuning: ALS", 0, 1)
-    als = als_neighbours(older, settings.als, k=settings.k)
-    parts = BlendParts.of(
-        covisit_matrix(older, settings.covisit), als, older.item_weights(), steps_of=settings
-    )
-    search = _Search(parts, novel, replace(settings, als_weight=0.0))
+    started = timer()
+    als = validation.neighbours(settings.als)
+    fit_seconds = timer() - started
+    search = BlendSearch(validation.parts(als), novel, settings)
     for step, (name, values) in enumerate(GRIDS):
-        tell(f"tuning: {name}", step, len(GRIDS) + 1)
-        if name == "als_weight":
-            many = evenly_sampled(replayed, ALS_CASES_FACTOR * most_cases)
-            search.decide_als(values, [case for case in many if case.is_novel])
-        else:
-            search.along(name, values)
-    tell("tuning: repeats", len(GRIDS), len(GRIDS) + 1)
-    tuned = search.with_repeats(cases, repeat_rates(older))
-    tell("tuning: repeats", len(GRIDS) + 1, len(GRIDS) + 1)
-    return BlendTuning(tuned, tuple(search.trials), search.case_count, search.without_als, search.best)
-
-
-def repeat_rates(sessions: Sessions, lags: int = REPEAT_LAGS) -> NDArray[np.float64]:
-    """Return how often a click repeats the item clicked 1, 2, … ``lags`` clicks before, float64 ``[lags]``."""
-    of_session, items = sessions.session_of_click, sessions.items
-    rates = np.zeros(lags)
-    for lag in range(1, min(lags, items.size - 1) + 1):
-        together = of_session[:-lag] == of_session[lag:]
-        if not together.any():
+        tell(f"tuning: {name}", step, len(GRIDS))
+        search.along(name, values)
+    tell("tuning: als_weight", 0, 1)
+    search.decide_als(validation.novel_cases(ALS_CASES_FACTOR * most_cases))
+    deadline = timer() + tune_seconds - fit_seconds
+    for step, (name, multiple) in enumerate(OTHER_ALS):
+        if timer() >= deadline:
             break
-        rates[lag - 1] = float(np.mean(items[:-lag][together] == items[lag:][together]))
-    return rates
+        tell("tuning: other ALS settings", step, len(OTHER_ALS))
+        search.try_als(name, multiple * getattr(settings.als, name), validation.neighbours)
+    tell("tuning: repeats", 0, 1)
+    search.decide_repeats(validation.cases(most_cases), repeat_rates(validation.older, REPEAT_LAGS))
+    return BlendTuning.of(search)
 
 
-class _Search:
-    """Coordinate search: one setting after another, each against the best so far."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Validation:
+    """Sessions to learn from, and newer ones to ask about, under some settings."""
 
-    def __init__(self, parts: BlendParts, cases: Sequence[Case], settings: BlendSettings) -> None:
-        self._parts = parts
-        self._settings = settings
-        self._replay(cases)
-        self.trials: list[BlendTrial] = []
-        self.best = Hits(0.0, 0.0, 0)
-        self.without_als = self.best
+    older: Sessions
+    newest: Sessions
+    settings: BlendSettings
+    factorise: Factorise
 
-    @property
-    def case_count(self) -> int:
-        """Cases that the best so far was measured on."""
-        return len(self._cases)
+    def cases(self, most: int) -> list[Case]:
+        """Return at most so many questions, evenly spaced over the newest sessions."""
+        return next_item_cases(self.newest, self.older.item_weights() > 0, most=most)
 
-    def decide_als(self, values: Sequence[float], cases: Sequence[Case]) -> None:
-        """Try weights of ALS, of which the first is 0, on cases of their own; keep 0 if in doubt."""
-        self._replay(cases)
-        first_trial = len(self.trials)
-        self.along("als_weight", values, doubt_first=1.0)
-        self.without_als = self.trials[first_trial].hits
+    def novel_cases(self, most: int) -> list[Case]:
+        """Return those of them whose target is new to the session."""
+        return [case for case in self.cases(most) if case.is_novel]
 
-    def _replay(self, cases: Sequence[Case]) -> None:
-        self._cases = cases
-        # Only lists of items that the cases look up need mixing: a sixth of a large catalog.
-        self._rows = np.unique([row for case in cases for row in case.session[-self._settings.last :]])
-        self._mixed: tuple[BlendSettings, Neighbours] | None = None
+    def neighbours(self, als: AlsSettings) -> Neighbours:
+        """Return what ALS learns from the older sessions."""
+        return als_neighbours(self.older, als, k=self.settings.k, factorise=self.factorise).neighbours
 
-    def along(self, name: str, values: Sequence[float], *, doubt_first: float = 0.0) -> None:
-        """Try every value of one setting and keep the best; the first wins a tie.
-
-        Args:
-            name: of the setting.
-            values: to try.
-            doubt_first: standard errors by which a value must beat the first one to be kept.
-        """
-        tried = [replace(self._settings, **{name: value}) for value in values]  # type: ignore[arg-type]
-        ranks = [target_ranks(self._ranker(settings), self._cases) for settings in tried]
-        hits = [Hits.of(found) for found in ranks]
-        self.trials += [BlendTrial(name, value, found) for value, found in zip(values, hits, strict=True)]
-        best = max(range(len(values)), key=lambda index: hits[index].quality)
-        if best and _standard_errors_ahead(ranks[best], ranks[0]) < doubt_first:
-            best = 0
-        self._settings, self.best = tried[best], hits[best]
-
-    def with_repeats(self, cases: Sequence[Case], rates: NDArray[np.float64]) -> BlendSettings:
-        """Return the settings found, with the weights of repeats that suit all targets best."""
-        rows = np.unique([row for case in cases for row in case.session[-self._settings.last :]])
-        lists = self._parts.mix(self._settings, rows)
-        best = Hits(0.0, 0.0, 0)
-        chosen = self._settings
-        for scale in REPEAT_SCALES:
-            weights = tuple(round(float(rate) * scale, 4) for rate in rates)
-            tried = replace(self._settings, repeat_weights=weights)
-            hits = Hits.of(target_ranks(tried.ranker(lists, repeats=True), cases))
-            self.trials.append(BlendTrial("repeat_weights", scale, hits))
-            if hits.quality > best.quality:
-                best, chosen = hits, tried
-        return chosen
-
-    def _ranker(self, settings: BlendSettings) -> Ranker:
-        # Decay belongs to the lookup: lists mixed for one serve all of them.
-        mixed_for = replace(settings, decay=1.0)
-        if self._mixed is None or self._mixed[0] != mixed_for:
-            self._mixed = (mixed_for, self._parts.mix(settings, self._rows))
-        return settings.ranker(self._mixed[1])
-
-
-def _standard_errors_ahead(ranks: NDArray[np.int32], base: NDArray[np.int32]) -> float:
-    """Return by how many standard errors some ranks beat others of the same cases.
-
-    What is averaged is the first-order change of the logarithm of ``Hits.quality``.
-    """
-    of_base = Hits.of(base)
-    if of_base.quality == 0:
-        return np.inf if Hits.of(ranks).quality > 0 else 0.0
-    gains = ((ranks != MISSED) * 1.0 - (base != MISSED)) / of_base.hit_rate
-    gains += (reciprocal_ranks(ranks) - reciprocal_ranks(base)) / of_base.mrr
-    error = float(gains.std()) / np.sqrt(gains.size)
-    return float(gains.mean()) / error if error else 0.0
+    def parts(self, als: Neighbours) -> BlendParts:
+        """Return what blends are mixed from."""
+        covisit = covisit_matrix(self.older, self.settings.covisit)
+        return BlendParts.of(covisit, als, self.older.item_weights(), steps_of=self.settings)
 
 
 def _silent(_stage: str, _done: int, _steps: int) -> None:

@@ -16,6 +16,7 @@ from recommender.interactions import (
     InteractionError,
     InteractionKind,
     Interactions,
+    InteractionsBuilder,
     RowError,
     interactions_of_events,
     interactions_of_file,
@@ -70,6 +71,18 @@ def test_events_become_a_row_for_each_item() -> None:
     ]
     assert table.discounted.tolist() == [UNKNOWN, 1, 0]
     assert [table.size_labels[code] for code in table.size.tolist() if code != UNKNOWN] == ["M"]
+
+
+def test_rows_once_built_stay_as_they_are_when_more_is_added() -> None:
+    """Building shares no memory with what goes on being collected, also before the first event."""
+    builder = InteractionsBuilder()
+    assert len(builder.build()) == 0
+    builder.add("ann", event(EventName.VIEW_ITEM, EventItem("a")))
+    first = builder.build()
+    for number in range(1000):
+        builder.add("bob", event(EventName.ADD_TO_CART, EventItem(str(number))))
+    assert rows_of(first) == [("ann", "a", NOON, InteractionKind.VIEW)]
+    assert len(builder.build()) == 1001
 
 
 @pytest.mark.parametrize("server_first", [True, False])
