@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from recommender.plots.frame import FULL, Size, frame, level_lines
 from recommender.plots.markup import SERIES, element, shortened
 from recommender.plots.scale import Scale
 
-WIDTH: Final = 760.0
-HEIGHT: Final = 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 30.0, 34.0, 44.0
 _LEGEND_ROW: Final = 20.0
 _LEGEND_CHARACTERS: Final = 30
+_TICK_WIDTH: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Line:
         y: values.
         low: lower edges of the band, or empty for none.
         high: upper edges of the band.
+        dots: whether its points are marked; a single one is in any case.
     """
 
     label: str
@@ -32,6 +33,12 @@ class Line:
     y: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+    dots: bool = False
+
+    @property
+    def is_dotted(self) -> bool:
+        """Whether its points are marked."""
+        return self.dots or len(self.x) == 1
 
 
 def line_plot(
@@ -43,8 +50,12 @@ def line_plot(
     x_words: Callable[[float], str],
     y_words: Callable[[float], str],
     x_label: str,
+    x_ticks: Sequence[float] | None = None,
+    x_limits: tuple[float, float] | None = None,
     y_limits: tuple[float, float] | None = None,
     references: Sequence[float] = (),
+    diagonal: bool = False,
+    size: Size = FULL,
 ) -> Element:
     """Draw lines over a common axis.
 
@@ -56,83 +67,77 @@ def line_plot(
         x_words: text of a tick below the plot.
         y_words: text of a tick beside the plot.
         x_label: what the horizontal axis is.
+        x_ticks: where the horizontal axis has words. Default: at round numbers.
+        x_limits: least and greatest place of the axis. Default: those of the points.
         y_limits: least and greatest value shown; what lies outside is cut. Default: everything.
         references: heights of level lines, such as 0.
+        diagonal: whether to draw where both axes have the same value.
+        size: of the drawing, before the rows of a long legend.
     """
-    rows = _legend_rows([line.label for line in lines])
-    top, height = _TOP + _LEGEND_ROW * (len(rows) - 1), HEIGHT + _LEGEND_ROW * (len(rows) - 1)
-    low, high = y_limits or _limits(lines, references)
-    x = Scale.over(
-        min(line.x[0] for line in lines),
-        max(line.x[-1] for line in lines),
-        _LEFT,
-        WIDTH - _RIGHT,
-        ticks=8,
-        tight=True,
-    )
-    y = Scale.over(low, high, height - _BOTTOM, top)
-    drawing = frame(name, title, description, height)
-    for tick in y.ticks:
-        place = y.place(tick)
-        drawing.append(element("line", class_="grid", x1=_LEFT, x2=WIDTH - _RIGHT, y1=place, y2=place))
-        drawing.append(element("text", y_words(tick), x=_LEFT - 8, y=place + 4, text_anchor="end"))
-    for tick in x.ticks:
-        drawing.append(
-            element("text", x_words(tick), x=x.place(tick), y=height - _BOTTOM + 18, text_anchor="middle")
-        )
-    middle = (_LEFT + WIDTH - _RIGHT) / 2
-    drawing.append(element("text", x_label, x=middle, y=height - 6, text_anchor="middle"))
-    for reference in references:
-        place = y.clipped(reference)
-        drawing.append(element("line", class_="reference", x1=_LEFT, x2=WIDTH - _RIGHT, y1=place, y2=place))
+    right = size.width - _RIGHT
+    rows = _legend_rows([line.label for line in lines], size.width)
+    more = _LEGEND_ROW * (len(rows) - 1)
+    top, height = _TOP + more, size.height + more
+    ends = x_limits or (min(line.x[0] for line in lines), max(line.x[-1] for line in lines))
+    x = Scale.over(*ends, _LEFT, right, ticks=round(size.width / _TICK_WIDTH), tight=True)
+    y = Scale.over(*(y_limits or _limits(lines, references)), height - _BOTTOM, top)
+    drawing = frame(name, title, description, Size(size.width, height))
+    drawing.extend(level_lines(y, y_words, _LEFT, right))
+    for tick in x.ticks if x_ticks is None else x_ticks:
+        below = {"x": x.place(tick), "y": height - _BOTTOM + 18}
+        drawing.append(element("text", x_words(tick), **below, text_anchor="middle"))
+    drawing.append(element("text", x_label, x=(_LEFT + right) / 2, y=height - 6, text_anchor="middle"))
+    drawing.extend(_guides(references, diagonal, x, y))
     for number, line in enumerate(lines):
         drawing.extend(_marks(line, number % SERIES, x, y))
-    drawing.extend(_legend(rows))
+    drawing.extend(_legend(rows, lines))
     return drawing
 
 
-def frame(name: str, title: str, description: str, height: float) -> Element:
-    """Return an empty drawing that a screen reader announces by title and description."""
-    return element(
-        "svg",
-        element("title", title, id=f"{name}-title"),
-        element("desc", description, id=f"{name}-description"),
-        xmlns="http://www.w3.org/2000/svg",
-        class_="plot",
-        viewBox=f"0 0 {WIDTH:g} {height:g}",
-        role="img",
-        aria_labelledby=f"{name}-title {name}-description",
-    )
+def _guides(references: Sequence[float], diagonal: bool, x: Scale, y: Scale) -> list[Element]:
+    """Return the level lines, and the line on which both axes have the same value."""
+    guides = []
+    for reference in references:
+        place = y.clipped(reference)
+        guides.append(element("line", class_="reference", x1=x.start, x2=x.end, y1=place, y2=place))
+    if diagonal:
+        low, high = max(x.low, y.low), min(x.high, y.high)
+        ends = {"x1": x.place(low), "x2": x.place(high), "y1": y.place(low), "y2": y.place(high)}
+        guides.append(element("line", class_="diagonal", **ends))
+    return guides
 
 
-def _legend_rows(labels: Sequence[str]) -> list[list[tuple[float, str]]]:
+def _legend_rows(labels: Sequence[str], width: float) -> list[list[tuple[float, str]]]:
     """Return place and name of each series, in as many rows as they need; a single series needs no name."""
     rows: list[list[tuple[float, str]]] = [[]]
     place = _LEFT
     for label in labels if len(labels) > 1 else ():
         text = shortened(label, _LEGEND_CHARACTERS)
-        width = 56 + 7.2 * len(text)
-        if rows[-1] and place + width > WIDTH:
+        needed = 56 + 7.2 * len(text)
+        if rows[-1] and place + needed > width:
             rows.append([])
             place = _LEFT
         rows[-1].append((place, text))
-        place += width
+        place += needed
     return rows
 
 
-def _legend(rows: Sequence[Sequence[tuple[float, str]]]) -> list[Element]:
+def _legend(rows: Sequence[Sequence[tuple[float, str]]], lines: Sequence[Line]) -> list[Element]:
     """Return samples and names above the plot."""
     marks: list[Element] = []
     entries = [(14 + _LEGEND_ROW * row, *entry) for row, several in enumerate(rows) for entry in several]
     for number, (y, place, label) in enumerate(entries):
-        style = f"line series-{number % SERIES}"
-        marks.append(element("line", class_=style, x1=place, x2=place + 26, y1=y, y2=y))
+        series = f"series-{number % SERIES}"
+        if len(lines[number].x) > 1:
+            marks.append(element("line", class_=f"line {series}", x1=place, x2=place + 26, y1=y, y2=y))
+        if lines[number].is_dotted:
+            marks.append(element("circle", class_=f"dot {series}", cx=place + 13, cy=y, r=4))
         marks.append(element("text", label, x=place + 32, y=y + 4))
     return marks
 
 
 def _marks(line: Line, series: int, x: Scale, y: Scale) -> list[Element]:
-    """Return band, line and, for a single point, a dot."""
+    """Return band, line and dots."""
     marks = []
     if line.low and line.high:
         there = [f"{x.place(at):.1f},{y.clipped(to):.1f}" for at, to in zip(line.x, line.high, strict=True)]
@@ -141,8 +146,9 @@ def _marks(line: Line, series: int, x: Scale, y: Scale) -> list[Element]:
     points = [(x.place(at), y.clipped(to)) for at, to in zip(line.x, line.y, strict=True)]
     path = " ".join(f"{at:.1f},{to:.1f}" for at, to in points)
     marks.append(element("polyline", class_=f"line series-{series}", points=path))
-    if len(points) == 1:
-        marks.append(element("circle", class_=f"dot series-{series}", cx=points[0][0], cy=points[0][1], r=4))
+    if line.is_dotted:
+        style = f"dot series-{series}"
+        marks += [element("circle", class_=style, cx=at, cy=to, r=4) for at, to in points]
     return marks
 
 

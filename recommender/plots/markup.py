@@ -55,18 +55,23 @@ def html(node: Element) -> str:
 def style_sheet() -> str:
     """Return the CSS that plots need: colors of light and dark pages, told apart by dashes too."""
     rules = [
-        ".plot{display:block;width:100%;height:auto;min-width:38rem;max-width:60rem;font:13px system-ui,sans-serif;fill:currentColor}",
+        ".plot{display:block;width:100%;height:auto;min-width:38rem;max-width:50rem;font:13px system-ui,sans-serif;fill:currentColor}",
+        ".plot.half{min-width:20rem;max-width:30rem}",
         ".plot .axis{stroke:currentColor;opacity:.45}",
         ".plot .grid{stroke:currentColor;opacity:.13}",
         ".plot .reference{stroke:currentColor;stroke-width:1.5}",
+        ".plot .floor,.plot .diagonal{stroke:currentColor;stroke-width:1.5;stroke-dasharray:4 4;opacity:.7}",
+        ".plot .track{fill:currentColor;opacity:.08}",
         ".plot .line{fill:none;stroke-width:2}",
         ".plot .band{stroke:none;fill-opacity:.16}",
         ".plot .wide{stroke-width:1.5}",
         ".plot .narrow{stroke-width:6;stroke-opacity:.55}",
         *(_rule(number, color) for number, color in enumerate(_COLORS)),
+        _column_rule(_COLORS[0]),
         *(f".plot .line.series-{number}{{stroke-dasharray:{dash}}}" for number, dash in enumerate(_DASHES)),
     ]
     dark = "".join(_rule(number, color) for number, color in enumerate(_DARK_COLORS))
+    dark += _column_rule(_DARK_COLORS[0])
     return "".join(rules) + f"@media(prefers-color-scheme:dark){{{dark}}}"
 
 
@@ -75,3 +80,7 @@ def _rule(number: int, color: str) -> str:
         f".plot .series-{number}{{stroke:{color}}}"
         f".plot .band.series-{number},.plot .dot.series-{number}{{fill:{color};stroke:none}}"
     )
+
+
+def _column_rule(color: str) -> str:
+    return f".plot .column{{fill:{color};stroke:{color}}}.plot .outlined{{fill-opacity:.2}}"

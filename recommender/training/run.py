@@ -1,39 +1,24 @@
-"""The training run itself, stage by stage."""
+"""The training run itself: a trial on held-out days, a model learned from everything, the gate, the report."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from recommender.affinity import AffinityParameters
-from recommender.interactions import InteractionError, Interactions
-from recommender.interactions.catalog import ItemCatalog
-from recommender.model import ModelContent, prune, publish, write_model
-from recommender.recommendations.builder import (
-    ALS_NAME,
-    BLEND_NAME,
-    COVISIT_NAME,
-    build_recommendations,
-)
-from recommender.recommendations.popularity import popular_items, popular_items_by_category
-from recommender.recommendations.sessions import SESSION_GAP_SECONDS, Sessions
-from recommender.recommendations.tuning import BlendTuning
-from recommender.training.discounts import learn_affinity
+from recommender.interactions import Interactions
+from recommender.model import ModelError, list_versions, prune, publish, write_model
+from recommender.recommendations.als import Factorise, fit_item_factors
+from recommender.training.comparison import open_current, open_model
+from recommender.training.content import learn_content
+from recommender.training.coverage import StockedCatalog
+from recommender.training.findings import Findings
+from recommender.training.gate import GateSettings, Refusal, judge, unjudged
+from recommender.training.material import Material
+from recommender.training.report import PastModel, Result, TrainingReport
 from recommender.training.settings import TrainingSettings
-from recommender.training.sizes import learn_sizes
+from recommender.training.stages import Progress, Stages, peak_memory_bytes
+from recommender.training.trial import hold_trial
 
-LEAST_COMPANY: Final = 0.4
-"""Share of clicks with another one in their session, below which a visitor's history becomes one session.
-
-Browsing has three quarters and more, RentTheRunway's rentals 26 %, most of them of one day; whole histories predict
-the next rental better (HR@20 2.3 against 1.4)."""
-
-Progress = Callable[[str, int, int], None]
-"""Told (what is being done, steps done, steps in all)."""
+Engine = Literal["implicit", "spark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +27,19 @@ class TrainingResult:
 
     Attributes:
         version: of the model that was written.
+        published: whether it is live now.
+        refusals: why it is not, though it was to be; the report also has those that refused nothing.
         metrics: as in its manifest.
-        notes: sentences for whoever ran it, such as what ALS was worth.
+        notes: sentences for whoever ran it, such as what ALS was worth, and what a gate that is off would have said.
+        report: everything worth knowing of the run.
     """
 
     version: str
+    published: bool
+    refusals: tuple[Refusal, ...]
     metrics: dict[str, Any]
     notes: tuple[str, ...]
+    report: TrainingReport
 
 
 def train(
@@ -58,10 +49,15 @@ def train(
     *,
     created_at: float,
     now: float | None = None,
-    catalog: ItemCatalog | None = None,
+    catalog: StockedCatalog | None = None,
     on_progress: Progress | None = None,
+    factorise: Factorise = fit_item_factors,
+    fence: int | None = None,
+    engine: Engine = "implicit",
 ) -> TrainingResult:
-    """Train a model, write it, and publish it.
+    """Train a model, test it beside the current one, write it, and publish it if the gate lets it pass.
+
+    A refused model stays on disk, to be looked at, and the current one stays live.
 
     Args:
         interactions: what to learn from.
@@ -69,146 +65,146 @@ def train(
         settings: how; the defaults when None.
         created_at: Unix seconds of this run, which name the version.
         now: Unix seconds that ages count back from; the newest interaction when None, as suits old data.
-        catalog: for categories, departments, ladders and sale dates; None does without them.
-        on_progress: told of each stage.
+        catalog: for categories, departments, ladders, sale dates and what is in stock; None does without them.
+        on_progress: told of each stage, and last of all right before publishing; what it raises ends the run
+            before anything is published.
+        factorise: fits the items' vectors.
+        fence: number of the lease that this run holds; nothing is published if one with a higher number has
+            published meanwhile.
+        engine: what ``factorise`` runs on, for the report.
 
     Raises:
         InteractionError: there is nothing to learn from.
-        ModelError: the model could not be written.
+        PublicationConflict: the current model is not the one any more that the new one was compared with.
+        ModelError: the model could not be written or published.
     """
     settings = settings or TrainingSettings()
-    tell = on_progress or _silent
-    interest, item_ids = _interest_of(interactions)
-    tell("sessions", 0, 1)
-    gap, sessions = _sessions(interest, len(item_ids), settings, interactions.newest if now is None else now)
-    learned = build_recommendations(
-        sessions, settings=None if settings.tune else settings.blend, start=settings.blend, on_progress=tell
+    stages = Stages(on_progress)
+    stages("sessions")
+    current, past = open_current(models_dir), _past_models(models_dir)
+    material = Material.of(interactions, catalog, settings, now)
+    trial = hold_trial(material.interest, current, settings, factorise=factorise, stages=stages)
+    blend = None if settings.tune else settings.blend
+    if trial is not None:
+        blend = trial.settings
+    learned = learn_content(material, settings, blend, factorise=factorise, stages=stages)
+    stages("judging")
+    findings = Findings.of(material, trial, learned)
+    facts = findings.facts(current, created_at=created_at)
+    stages("writing")
+    version = write_model(
+        models_dir, learned.content(material, settings, findings.metrics), created_at=created_at
     )
-    neighbours = {ALS_NAME: learned.als, COVISIT_NAME: learned.covisit, BLEND_NAME: learned.blend}
-    tell("popularity", 0, 1)
-    categories, departments = _popular_groups(sessions, item_ids, catalog, settings.popular_per_group)
-    tell("discounts", 0, 1)
-    defaults = AffinityParameters(half_life_days=settings.affinity_half_life_days)
-    affinity, affinity_metrics = learn_affinity(interactions, catalog, defaults)
-    tell("sizes", 0, 1)
-    calibration, size_metrics = learn_sizes(interactions, catalog)
-    metrics: dict[str, Any] = {
-        "interactions": len(interactions),
-        "visitors": int(np.unique(interest.visitor).size),
-        "items": len(item_ids),
-        "sessions": len(sessions),
-        "session_gap_seconds": gap,
-        "coverage": {name: round(lists.coverage, 4) for name, lists in neighbours.items()},
-        "blend": _tuning_metrics(learned.tuning),
-        "affinity": affinity_metrics,
-        "sizes": size_metrics,
-    }
-    content = ModelContent(
-        item_ids=item_ids,
-        neighbours=neighbours,
-        popular=popular_items(sessions, limit=settings.popular),
-        popular_by_category=categories,
-        popular_by_department=departments,
-        affinity=affinity,
-        size_calibration=None if calibration is None else calibration.to_dict(),
-        blend=learned.settings.as_json(),
-        settings=settings.as_json(),
-        metrics=metrics,
-        newest_event=interactions.newest if interactions.timed else 0.0,
+    gate = settings.gate or GateSettings()
+    objections = (*_unreadable(models_dir / version), *judge(facts, gate))
+    refusals = _in_force(objections, settings)
+    if settings.publish and not refusals:
+        stages("publishing")
+        publish(models_dir, version, expected=current.version, fence=fence)
+    left_over = _pruned(models_dir, settings.keep_versions)
+    report = _report(
+        findings,
+        version=version,
+        created_at=created_at,
+        result="refused" if refusals else "published" if settings.publish else "written",
+        refusals=objections,
+        notes=(*findings.notes(current, created_at=created_at), *unjudged(facts, gate), *left_over),
+        engine=engine,
+        stages=stages,
+        history=past,
+        margin=None if settings.gate is None else settings.gate.margin,
     )
-    tell("writing", 0, 1)
-    version = write_model(models_dir, content, created_at=created_at)
-    if settings.publish:
-        publish(models_dir, version)
-        prune(models_dir, keep=settings.keep_versions)
-    tell("writing", 1, 1)
-    return TrainingResult(version, metrics, _notes(learned.tuning, metrics))
+    notes = (*report.notes, *_aloud(objections, settings))
+    return TrainingResult(version, report.result == "published", refusals, findings.metrics, notes, report)
 
 
-def _interest_of(interactions: Interactions) -> tuple[Interactions, list[str]]:
-    """Return the rows that show interest, with items renumbered to those that occur, and their ids."""
-    weights = interactions.weights(now=interactions.newest, half_life_days=None)
-    rows = interactions.take(weights > 0)
-    if len(rows) == 0:
-        raise InteractionError(
-            f"nothing to learn from: none of the {len(interactions)} interactions is a view, a click, a cart or a "
-            "purchase of an item"
+def _in_force(objections: tuple[Refusal, ...], settings: TrainingSettings) -> tuple[Refusal, ...]:
+    """Return the objections that keep a model from being published; what workers cannot load never is."""
+    if not settings.publish:
+        return ()
+    if settings.gate is None:
+        return tuple(objection for objection in objections if objection.code == "unreadable")
+    return objections
+
+
+def _aloud(objections: tuple[Refusal, ...], settings: TrainingSettings) -> tuple[str, ...]:
+    """Return what is to be said of objections that refuse nothing."""
+    if settings.gate is None and settings.publish:
+        said = [f"refused this model ({one.code}): {one.detail}" for one in objections]
+        return tuple(f"The gate is off. It would have {words}" for words in said or ["let this model pass."])
+    if not settings.publish:
+        return tuple(f"The gate would refuse this model ({one.code}): {one.detail}" for one in objections)
+    return ()
+
+
+def _unreadable(path: Path) -> tuple[Refusal, ...]:
+    """Return the refusal of a model that workers could not use, by loading it as they do."""
+    try:
+        open_model(path)
+    except ModelError as error:
+        return (
+            Refusal(
+                "unreadable", f"It cannot be read back as it was written: {error}. Is the disk in order?"
+            ),
         )
-    used, item = np.unique(rows.item, return_inverse=True)
-    return replace(rows, item=item.astype(np.int32)), [interactions.item_ids[code] for code in used.tolist()]
+    return ()
 
 
-def _sessions(
-    interest: Interactions, item_count: int, settings: TrainingSettings, now: float
-) -> tuple[float | None, Sessions]:
-    """Return the gap that cuts sessions (None for whole histories) and the sessions."""
-    weights = interest.weights(now=now, half_life_days=settings.half_life_days)
-
-    def cut(gap_seconds: float) -> Sessions:
-        return Sessions.from_clicks(
-            interest.visitor,
-            interest.item,
-            interest.timestamp,
-            item_count=item_count,
-            weights=weights,
-            gap_seconds=gap_seconds,
-        )
-
-    gap = SESSION_GAP_SECONDS if settings.session_gap_seconds is None else settings.session_gap_seconds
-    sessions = cut(gap)
-    in_company = int(sessions.lengths[sessions.lengths > 1].sum())
-    if settings.session_gap_seconds is None and in_company < LEAST_COMPANY * len(interest):
-        return None, cut(math.inf)
-    return (gap if math.isfinite(gap) else None), sessions
+def _pruned(models_dir: Path, keep: int) -> tuple[str, ...]:
+    """Remove old versions; return in words why that failed, which changes nothing of what is live."""
+    try:
+        prune(models_dir, keep=keep)
+    except ModelError as error:
+        return (f"Old versions were not removed: {error}",)
+    return ()
 
 
-def _popular_groups(
-    sessions: Sessions, item_ids: list[str], catalog: ItemCatalog | None, limit: int
-) -> tuple[dict[str, NDArray[np.int32]], dict[int, NDArray[np.int32]]]:
-    """Return popular rows by category name and by department code, for items that the catalog knows."""
-    if catalog is None:
-        return {}, {}
-    names: dict[str, int] = {}
-    category = np.full(len(item_ids), -1, dtype=np.int32)
-    department = np.full(len(item_ids), -1, dtype=np.int32)
-    for row, item_id in enumerate(item_ids):
-        resolved = catalog.resolve(item_id)
-        if resolved is None:
-            continue
-        department[row] = resolved.item.department
-        if resolved.item.product_type:
-            category[row] = names.setdefault(resolved.item.product_type, len(names))
-    by_code = popular_items_by_category(sessions, category, limit=limit)
-    by_name = {name: by_code[code] for name, code in names.items() if code in by_code}
-    return by_name, popular_items_by_category(sessions, department, limit=limit)
+def _past_models(models_dir: Path) -> tuple[PastModel, ...]:
+    """Return the earlier models of which a manifest says how they did on their own held-out days."""
+    return tuple(
+        PastModel(summary.version, summary.created_at, held_out["hr@20"] / 100, held_out["mrr@20"] / 100)
+        for summary in list_versions(models_dir)
+        if isinstance(held_out := summary.metrics.get("held_out"), dict) and "hr@20" in held_out
+    )
 
 
-def _tuning_metrics(tuning: BlendTuning | None) -> dict[str, object]:
-    """Return what tuning measured on the validation sessions, for the manifest."""
-    if tuning is None:
-        return {"tuned": False, "cases": 0}
-    return {
-        "tuned": tuning.cases > 0,
-        "cases": tuning.cases,
-        "hr@20": round(100 * tuning.chosen.hit_rate, 2),
-        "mrr@20": round(100 * tuning.chosen.mrr, 2),
-        "without_als": {
-            "hr@20": round(100 * tuning.without_als.hit_rate, 2),
-            "mrr@20": round(100 * tuning.without_als.mrr, 2),
-        },
-        "als_weight": tuning.settings.als_weight,
-    }
-
-
-def _notes(tuning: BlendTuning | None, metrics: dict[str, Any]) -> tuple[str, ...]:
-    """Return what whoever runs the training should know."""
-    notes = [] if tuning is None else [tuning.summary]
-    if not metrics["affinity"]["fitted"]:
-        notes.append("Discount affinity keeps its default strengths: too few visitors with known discounts.")
-    if not metrics["sizes"]["fitted"]:
-        notes.append("Sizes keep the documented prior: under 1,000 purchases to learn a calibration from.")
-    return tuple(notes)
-
-
-def _silent(_stage: str, _done: int, _steps: int) -> None:
-    """Tell nobody."""
+def _report(
+    findings: Findings,
+    *,
+    version: str,
+    created_at: float,
+    result: Result,
+    refusals: tuple[Refusal, ...],
+    notes: tuple[str, ...],
+    engine: Engine,
+    stages: Stages,
+    history: tuple[PastModel, ...],
+    margin: float | None,
+) -> TrainingReport:
+    trial, metrics = findings.trial, findings.metrics
+    return TrainingReport(
+        version=version,
+        created_at=created_at,
+        result=result,
+        refusals=refusals,
+        notes=notes,
+        engine=engine,
+        seconds=stages.total_seconds,
+        stage_seconds=stages.finished(),
+        peak_memory_bytes=peak_memory_bytes(),
+        interactions=metrics["interactions"],
+        visitors=metrics["visitors"],
+        items=metrics["items"],
+        sessions=metrics["sessions"],
+        volumes=findings.volumes,
+        bots=findings.material.bots,
+        comparison=findings.comparison,
+        history=history,
+        learning_curve=() if trial is None else trial.curve,
+        coverage=findings.coverage,
+        popularity=None if trial is None else trial.popularity,
+        calibration=findings.calibration,
+        trials=() if findings.tuning is None else findings.tuning.trials,
+        nearest=findings.learned.recommendations.nearest,
+        margin=margin,
+    )

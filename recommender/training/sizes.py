@@ -1,7 +1,7 @@
 """What interactions teach about sizes: the calibration of how often the size vote is right in this shop."""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from recommender.sizes.labels import parse_size
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.outcomes import outcomes_of
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
+from recommender.training.calibration_curve import CalibrationBin, calibration_curve
 
 _KIND: Final = {
     InteractionKind.SIZE: EvidenceKind.CLICK,
@@ -34,19 +35,59 @@ _FIT: Final = {
 }
 
 
-def learn_sizes(
-    interactions: Interactions, catalog: ItemCatalog | None
-) -> tuple[SizeCalibration | None, dict[str, object]]:
-    """Return the shop's size calibration and what it rests on; None without times, sizes or a catalog."""
-    if catalog is None or not interactions.timed or not interactions.size_labels:
+class SizeRecords:
+    """Every visitor's size evidence in time order, and the ladders that it is read on.
+
+    Attributes:
+        histories: one list a visitor.
+    """
+
+    def __init__(self, interactions: Interactions, catalog: ItemCatalog) -> None:
+        """Read the evidence in interactions, in the sizes of the catalog."""
+        self._sizes = _Sizes(interactions, catalog)
+        self.histories = list(_histories(interactions, self._sizes))
+
+    @classmethod
+    def of(cls, interactions: Interactions, catalog: ItemCatalog | None) -> Self | None:
+        """Return the records; None without times, sizes or a catalog."""
+        if catalog is None or not interactions.timed or not interactions.size_labels:
+            return None
+        return cls(interactions, catalog)
+
+    def ladder_of(self, item_key: int) -> Ladder | None:
+        """Return an item's ladder."""
+        return self._sizes.ladder_of(item_key)
+
+    def before(self, day: int) -> Iterator[list[SizeEvidence]]:
+        """Yield the histories as they stood when ``day`` (since 1970-01-01 UTC) began."""
+        for history in self.histories:
+            yield [record for record in history if record.day < day]
+
+
+def learn_sizes(records: SizeRecords | None) -> tuple[SizeCalibration | None, dict[str, object]]:
+    """Return the shop's size calibration and what it rests on; None without records."""
+    if records is None:
         return None, {"outcomes": 0, "right": None, "fitted": []}
-    sizes = _Sizes(interactions, catalog)
-    outcomes = outcomes_of(_histories(interactions, sizes), sizes.ladder_of)
+    outcomes = outcomes_of(records.histories, records.ladder_of)
     calibration = fit_calibration(outcomes)
     right = round(sum(outcome.is_correct for outcome in outcomes) / len(outcomes), 4) if outcomes else None
     pairs = zip(KINDS, calibration.coefficients, strict=True)
     fitted = [kind for kind, coefficients in pairs if coefficients is not None]
     return calibration, {"outcomes": len(outcomes), "right": right, "fitted": fitted}
+
+
+def held_out_calibration(records: SizeRecords | None, since: float | None) -> tuple[CalibrationBin, ...]:
+    """Return how often sizes held out were right, by the probability that earlier purchases alone would have given.
+
+    Args:
+        records: of the whole time; None without sizes.
+        since: Unix seconds from which on interactions are held out, with the whole of that day; None if none are.
+    """
+    if records is None or since is None:
+        return ()
+    from_day = int(since // SECONDS_PER_DAY)
+    calibration = fit_calibration(outcomes_of(records.before(from_day), records.ladder_of))
+    return calibration_curve(records.histories, records.ladder_of, calibration, from_day=from_day)
 
 
 class _SizedItem(NamedTuple):

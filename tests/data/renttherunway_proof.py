@@ -70,8 +70,14 @@ class Renter(NamedTuple):
     rentals: int
 
 
-def prove(rentals: Path, folder: Path, asked: int) -> Proof:
+def prove(rentals: Path, folder: Path, asked: int, *, redis_timeout_ms: int = 30) -> Proof:
     """Run everything in ``folder`` and return what it showed.
+
+    Args:
+        rentals: the file, or part of it.
+        folder: an empty one.
+        asked: renters asked for.
+        redis_timeout_ms: the service's patience; more of it where an answer must not depend on a busy machine.
 
     Raises:
         RuntimeError: a command failed, or the service did not come up.
@@ -91,7 +97,7 @@ def prove(rentals: Path, folder: Path, asked: int) -> Proof:
     events, visitors, _ = (int(number.replace(",", "")) for number in counted.groups())
     count = pq.ParquetFile(rentals).metadata.num_rows
     key = secrets.token_urlsafe(24)
-    with serving(folder, key) as port:
+    with serving(folder, key, redis_timeout_ms) as port:
         renters = _renters(rentals, asked)
         answers, milliseconds = ask(port, key, renters)
     sizes = Counter(answer["size"]["action"] for answer in answers)
@@ -138,15 +144,16 @@ def kabin(folder: Path, *arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, key: str) -> Iterator[int]:
+def serving(folder: Path, key: str, redis_timeout_ms: int) -> Iterator[int]:
     """Run `kabin serve` on a free port while the block runs, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data-dir", str(folder)]
+    settings = {"KABIN_SERVER_KEY": key, "KABIN_REDIS_TIMEOUT_MS": str(redis_timeout_ms)}
     log = folder / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and package
-            command, env=_environment() | {"KABIN_SERVER_KEY": key}, stdout=out, stderr=out
+            command, env=_environment() | settings, stdout=out, stderr=out
         )
         try:
             _wait_until_ready(port, process, log)

@@ -263,7 +263,7 @@ def test_progress_names_every_stage(tmp_path: Path) -> None:
     )
     assert stages[0] == "sessions"
     assert "training: ALS" in stages
-    assert stages[-1] == "writing"
+    assert stages[-1] == "publishing"
 
 
 def test_recent_interest_counts_more_with_a_half_life(tmp_path: Path) -> None:

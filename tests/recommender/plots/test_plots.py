@@ -1,13 +1,17 @@
 """Plots as SVG: scales with round ticks, marks at the right places, words for those who cannot see."""
 
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommender.plots.bars import Bar, bar_plot
+from recommender.plots.columns import Column, column_plot
+from recommender.plots.frame import HALF
 from recommender.plots.lines import Line, line_plot
-from recommender.plots.markup import element, html, shortened, style_sheet
+from recommender.plots.markup import SERIES, element, html, shortened, style_sheet
 from recommender.plots.scale import Scale
 from recommender.plots.whiskers import Whisker, whisker_plot
 
@@ -99,6 +103,107 @@ def test_whiskers_stand_around_zero() -> None:
     )
 
 
+def test_a_floor_is_marked_even_if_nothing_comes_near_it() -> None:
+    """What must not be crossed is in the plot, at its own place; one interval is one line."""
+    rows = [Whisker("a", 0.2, (0.1, 0.3))]
+    plot = whisker_plot("w", "T", "W.", rows, words=str, axis_label="x", floor=-0.5, width=HALF.width)
+    styles = [line.get("class") or "" for line in plot.findall("line")]
+    assert styles.count("floor") == 1
+    assert sum(style.startswith(("wide", "narrow")) for style in styles) == 1
+    (floor,) = [line for line in plot.findall("line") if line.get("class") == "floor"]
+    (zero,) = [line for line in plot.findall("line") if line.get("class") == "reference"]
+    assert 0 < float(floor.get("x1", 0)) < float(zero.get("x1", 0)) < HALF.width
+
+
+def test_columns_stand_on_zero_and_say_which_are_of_the_other_kind() -> None:
+    """Heights go with values; a legend is there only where there are two kinds."""
+    columns = [Column("mon", 10), Column("tue", 20), Column("wed", 5, outlined=True)]
+    plot = column_plot("c", "T", "W.", columns, words=str, axis_label="days", kinds=("in", "out"))
+    drawn = [box for box in plot.findall("rect") if box.get("y") != "8"]
+    heights = [float(box.get("height", 0)) for box in drawn]
+    assert heights == pytest.approx([heights[0], 2 * heights[0], heights[0] / 2], rel=1e-3)
+    assert len({float(box.get("y", 0)) + float(box.get("height", 0)) for box in drawn}) == 1
+    assert [box.get("class") for box in drawn] == ["column", "column", "column outlined"]
+    assert {"in", "out", "days", "wed"} <= {text.text for text in plot.findall("text")}
+    plain = column_plot("c", "T", "W.", columns[:2], words=str, axis_label="days", kinds=("in", "out"))
+    assert not {"in", "out"} & {text.text for text in plain.findall("text")}
+
+
+@pytest.mark.parametrize("number", [1, 7, 90, 365])
+def test_names_of_many_columns_do_not_run_into_each_other(number: int) -> None:
+    """However many days, those named are at least a name apart, and the newest is one of them."""
+    columns = [Column(f"{day} Nov", 3.0) for day in range(number)]
+    plot = column_plot(
+        "c", "T", "W.", columns, words=str, axis_label="x", kinds=("a", "b"), reference=(4.0, "most")
+    )
+    named = [text for text in plot.findall("text") if (text.text or "").endswith("Nov")]
+    places = [float(text.get("x", 0)) for text in named]
+    assert named[-1].text == f"{number - 1} Nov"
+    assert all(later - earlier >= 60 for earlier, later in pairwise(places))
+    assert max(float(box.get("x", 0)) + float(box.get("width", 0)) for box in plot.findall("rect")) <= 731
+
+
+def test_no_column_at_all_has_a_height() -> None:
+    """Days without anything are an axis from zero, not an error."""
+    plot = column_plot("c", "T", "W.", [Column("a", 0.0)], words=str, axis_label="x", kinds=("a", "b"))
+    assert [box.get("height") for box in plot.findall("rect")] == ["0"]
+
+
+def test_bars_are_as_long_as_their_values_and_keep_their_words() -> None:
+    """With a track, bars are shares of it; without one, the longest fills the room; words stay inside."""
+    bars = [
+        Bar("tuning", 4.0, "4 min 10 s"),
+        Bar("a very long name of a stage of training", 1.0, "1 min 02 s"),
+    ]
+    plot = bar_plot("b", "T", "W.", bars)
+    long, short = (float(box.get("width", 0)) for box in plot.findall("rect"))
+    assert long == pytest.approx(4 * short, rel=1e-3)
+    for text in plot.findall("text"):
+        place, width = float(text.get("x", 0)), 6.5 * len(text.text or "")
+        assert place >= width if text.get("text-anchor") == "end" else place + width <= HALF.width
+    shares = bar_plot(
+        "b", "T", "W.", [Bar("a", 0.5, "50 %"), Bar("b", 0.25, "25 %", outlined=True)], most=1.0
+    )
+    widths = [float(box.get("width", 0)) for box in shares.findall("rect")]
+    assert widths == pytest.approx([widths[0], widths[0] / 2, widths[0], widths[0] / 4], rel=1e-3)
+
+
+def test_a_diagonal_runs_where_both_axes_agree() -> None:
+    """From the least to the greatest value that both have."""
+    line = Line("a", [0.2, 0.8], [0.3, 0.7], dots=True)
+    plot = line_plot(
+        "d",
+        "T",
+        "W.",
+        [line],
+        x_words=str,
+        y_words=str,
+        x_label="x",
+        x_limits=(0.0, 1.0),
+        y_limits=(0.0, 1.0),
+        diagonal=True,
+        size=HALF,
+    )
+    (diagonal,) = [one for one in plot.findall("line") if one.get("class") == "diagonal"]
+    ends = [float(diagonal.get(end, 0)) for end in ("x1", "y1", "x2", "y2")]
+    assert ends[0] < ends[2]
+    assert ends[1] > ends[3]
+    dots = [(float(dot.get("cx", 0)), float(dot.get("cy", 0))) for dot in plot.findall("circle")]
+    assert len(dots) == 2
+    slope = (ends[3] - ends[1]) / (ends[2] - ends[0])
+    above, below = (y - (ends[1] + slope * (x - ends[0])) for x, y in dots)
+    assert above < 0 < below
+
+
+def test_ticks_may_be_told() -> None:
+    """Where only the points themselves mean something, as in doublings."""
+    plot = drawn(x_ticks=[0.0, 2.0], x_words=lambda place: f"at {place:g}")
+    assert [text.text for text in plot.findall("text") if (text.text or "").startswith("at ")] == [
+        "at 0",
+        "at 2",
+    ]
+
+
 def test_a_long_name_loses_its_middle() -> None:
     """Beginning and end tell names apart."""
     assert shortened("promo", 8) == "promo"
@@ -138,5 +243,5 @@ def test_markup_is_escaped_and_numbers_are_short() -> None:
 def test_series_differ_in_more_than_color() -> None:
     """Each has its own dashes, and colors of its own on dark pages."""
     css = style_sheet()
-    assert css.count("stroke-dasharray") == 6
+    assert all(f".plot .line.series-{number}{{stroke-dasharray:" in css for number in range(SERIES))
     assert "prefers-color-scheme:dark" in css

@@ -11,18 +11,15 @@ from recommender.experiments.analysis.comparison import MetricResult
 from recommender.experiments.analysis.days import DAY_SECONDS
 from recommender.experiments.analysis.metrics import Unit
 from recommender.experiments.analysis.plan import Reading
-from recommender.experiments.analysis.render.style import STYLE
 from recommender.experiments.analysis.report import ExperimentReport
 from recommender.experiments.analysis.words import amount, level, percent, tick
+from recommender.pages.document import document, list_of, scrolled, table_of
 from recommender.plots.lines import Line, line_plot
-from recommender.plots.markup import element, html, style_sheet
+from recommender.plots.markup import element
 from recommender.plots.whiskers import Whisker, whisker_plot
 
 WIDEST: Final = 1.0
 """Relative differences beyond ±100 % are cut in the plots: an early, very wide interval would flatten the rest."""
-
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-"""The page may load nothing at all, which a browser then holds it to."""
 
 
 def experiment_page(report: ExperimentReport) -> str:
@@ -46,32 +43,20 @@ def experiment_page(report: ExperimentReport) -> str:
     body.extend(element("p", warning, class_="warning") for warning in warnings)
     if verdict.remarks:
         body.append(
-            _list(
+            list_of(
                 "Other metrics that moved: hints, no verdict",
                 [_sentence(remark, report.variations) for remark in verdict.remarks],
             )
         )
-    # On a telephone plots are moved sideways like tables: made smaller, their words could not be read.
-    body.extend(
-        element("div", one, class_="scroll", tabindex="0") if one.tag == "svg" else one
-        for one in _plots(report)
-    )
+    body.extend(scrolled(one) if one.tag == "svg" else one for one in _plots(report))
     body.append(element("h2", "Figures"))
-    body.extend(_table(table) for table in tables)
+    body.extend(table_of(table) for table in tables)
     if report.days:
         body.append(
-            element("details", element("summary", "The same day by day"), _table(_days_table(report)))
+            element("details", element("summary", "The same day by day"), table_of(_days_table(report)))
         )
-    body.append(_list("Notes", [note for note in notes if note not in warnings]))
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{report.experiment}: {verdict.sentence}"),
-        element("style", STYLE + style_sheet()),
-    )
-    return "<!doctype html>\n" + html(element("html", head, element("body", body), lang="en")) + "\n"
+    body.append(list_of("Notes", [note for note in notes if note not in warnings]))
+    return document(f"{report.experiment}: {verdict.sentence}", body)
 
 
 def _plots(report: ExperimentReport) -> list[Element]:
@@ -130,10 +115,7 @@ def _policies_plot(report: ExperimentReport) -> list[Element]:
             title,
             f"A dot is the doubly robust estimate from visitors whose homepage was drawn at random, the line its {sure} "
             "interval for one look. The table below has the figures.",
-            [
-                Whisker(policy, gain.estimate, (gain.low, gain.high), (gain.low, gain.high))
-                for policy, gain in gains
-            ],
+            [Whisker(policy, gain.estimate, (gain.low, gain.high)) for policy, gain in gains],
             words=lambda value: amount(value, Unit.MONEY, "", signed=True).rstrip(),
             axis_label=f"{currency} per visitor, with {sure} interval for one look",
         ),
@@ -212,21 +194,6 @@ def _days_table(report: ExperimentReport) -> ReportTable:
         rows.append(tuple(cells))
     heads = [cell for name in names for cell in (name, f"{name}, {reading}")]
     return ReportTable("Day by day", ("exposed until", "visitors", *heads), tuple(rows))
-
-
-def _table(table: ReportTable) -> Element:
-    head = element("tr", *(element("th", column, scope="col") for column in table.columns))
-    rows = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:]))
-        for row in table.rows
-    ]
-    grid = element("table", element("caption", table.title), element("thead", head), element("tbody", *rows))
-    return element("div", grid, class_="scroll", tabindex="0")
-
-
-def _list(title: str, texts: list[str]) -> Element:
-    items = [element("li", text) for text in texts]
-    return element("section", element("h2", title), element("ul", *items))
 
 
 def _sentence(text: str, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The CSS of a report's page; plots bring their own."""
+"""The CSS of every report's page; plots bring their own."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1.5rem;max-width:68rem}"
     "h1{font-size:1.1rem;font-weight:600;margin:0}"
-    ".verdict{font-size:1.5rem;line-height:1.3;margin:.3rem 0 1rem;padding-left:.8rem;border-left:.4rem solid}"
+    ".verdict{font-size:1.5rem;line-height:1.3;margin:.3rem 0 1rem;padding-left:.8rem;border-left:.4rem solid;text-wrap:balance}"
     ".better{border-color:#00875f}.worse,.do_not_read{border-color:#c2410c}"
     ".not_yet,.no_difference,.inconclusive{border-color:#6b7280}"
     "h2{font-size:1.1rem;margin:2rem 0 .5rem}"

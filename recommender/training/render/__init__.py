@@ -1,0 +1,1 @@
+"""How a training's report looks: a page for a browser."""
