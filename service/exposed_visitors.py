@@ -1,7 +1,7 @@
 """The events of everybody who was exposed to an experiment, from the archive and the log, visitor by visitor.
 
-A partition's entries are held undecoded until all of them are there, and only visitors whose entries name an experiment
-are decoded: the time goes with the length of the log, the memory with its longest partition.
+Entries are held undecoded until all of a visitor's are there, and only visitors whose entries name an experiment are
+decoded: the time goes with the length of log and archive, the memory with what one pass of the archive brings.
 """
 
 import asyncio
@@ -13,12 +13,9 @@ import msgspec
 
 from recommender.events import Event
 from service.history import HistoryCounts
-from service.stores.archive import Archive
+from service.stores.archive import Archive, passes
 from service.stores.keys import Keyspace
-from service.stores.log import EventLog
-
-_PARTITIONS_A_PASS: Final = 16
-"""The archive is read once for so many partitions: more passes take time, fewer take memory."""
+from service.stores.log import EventLog, StoredEvent
 
 _VISITORS_AT_ONCE: Final = 50
 """Visitors dealt with before other work of the event loop gets its turn: some 5 ms."""
@@ -58,38 +55,36 @@ async def exposed_visitors(
     lengths = [await log.length(partition) for partition in partitions]
     way = _Way(sum(lengths) + await asyncio.to_thread(archive.count), progress)
     decoder = _Decoder(counts)
-    for start in range(0, len(partitions), _PARTITIONS_A_PASS):
-        several = partitions[start : start + _PARTITIONS_A_PASS]
-        piles = {partition: _Pile(needles) for partition in several}
+    for several in passes(partitions, way.total):
+        pile = _Pile(needles)
+        # The log first: what is archived meanwhile is then held twice, not missed.
+        for partition in several:
+            async for page in log.entries(partition):
+                pile.take(page)
+                way.tell(len(page))
         rows = archive.rows(several)
         while batch := await asyncio.to_thread(next, rows, None):
-            for row in batch:
-                piles[keyspace.partition_of(row.visitor_id)].put(row.visitor_id, row.json)
+            pile.take(batch)
             way.tell(len(batch))
-        for partition in several:
-            pile = piles.pop(partition)
-            async for page in log.entries(partition):
-                for entry in page:
-                    pile.put(entry.visitor_id, entry.json)
-                way.tell(len(page))
-            for number, entries in enumerate(pile.exposed_visitors()):
-                if number % _VISITORS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-                yield decoder.events(entries)
+        for number, entries in enumerate(pile.exposed_visitors()):
+            if number % _VISITORS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            yield decoder.events(entries)
 
 
 @dataclass(slots=True)
 class _Pile:
-    """The entries of one partition, undecoded, and whose name an experiment."""
+    """Entries, undecoded, and whose name an experiment."""
 
     needles: Sequence[bytes]
     entries: dict[str, list[bytes]] = field(default_factory=dict)
     exposed: set[str] = field(default_factory=set)
 
-    def put(self, visitor_id: str, json: bytes) -> None:
-        self.entries.setdefault(visitor_id, []).append(json)
-        if visitor_id not in self.exposed and any(needle in json for needle in self.needles):
-            self.exposed.add(visitor_id)
+    def take(self, entries: Iterable[StoredEvent]) -> None:
+        for entry in entries:
+            self.entries.setdefault(entry.visitor_id, []).append(entry.json)
+            if entry.visitor_id not in self.exposed and any(needle in entry.json for needle in self.needles):
+                self.exposed.add(entry.visitor_id)
 
     def exposed_visitors(self) -> Iterator[list[bytes]]:
         """Yield each exposed visitor's entries."""

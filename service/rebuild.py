@@ -5,52 +5,25 @@ return. Rebuilding is safe while the service runs: a state is installed only if 
 on meanwhile; otherwise the new entries are read and it is tried again.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
-
-import msgspec
 
 from recommender.affinity import AffinityParameters
 from recommender.events import Event
 from recommender.visitor.codec import encode_orders, encode_ring, encode_state
-from recommender.visitor.effects import effects_of
-from recommender.visitor.ledger import VisitorLedger
+from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.lines import CatalogLike
-from recommender.visitor.state import second_of
-from service.stores.archive import Archive
+from service.stores.archive import Archive, passes
 from service.stores.connection import Client, Script, StoreUnavailable, unavailable_on_error
+from service.stores.erasures import Erased, RedisErasures, visitor_hash
 from service.stores.keys import Keyspace
-from service.stores.log import FIRST, EventLog
+from service.stores.log import FIRST, EventLog, LogEntry, place_of
 from service.stores.visitors import Lifetimes
+from service.stories import Progress, Rebuilt, Story, StoryReading
 
 _INSTALL_BATCH: Final = 100
 _ATTEMPTS: Final = 100
-_PARTITIONS_A_PASS: Final = 16
-"""The archive is read once for so many partitions: more passes take time, fewer take memory."""
-
-Progress = Callable[[int, int], None]
-"""Is told how many entries have been read, and of how many."""
-
-
-@dataclass(slots=True)
-class Rebuilt:
-    """What a rebuild did; ``repeated`` entries were an event already seen, ``unreadable`` ones no event at all."""
-
-    visitors: int = 0
-    events: int = 0
-    repeated: int = 0
-    unreadable: int = 0
-
-
-@dataclass(slots=True)
-class _Story:
-    """One visitor's events so far, and the three things about their arrival that a state or ring needs."""
-
-    ledger: VisitorLedger = field(default_factory=VisitorLedger)
-    last_seen: int = 0
-    last_arrival: float = 0.0
-    recent_events: int = 0
 
 
 class Rebuilder:
@@ -82,8 +55,8 @@ class Rebuilder:
         self._lifetimes = lifetimes or Lifetimes()
         self._archive = archive
         self._log = EventLog(client, keyspace)
+        self._erasures = RedisErasures(client, keyspace)
         self._install = Script("install")
-        self._decode = msgspec.json.Decoder(Event).decode
 
     async def rebuild(
         self, visitor_ids: Collection[str] | None = None, *, now: float, progress: Progress | None = None
@@ -107,61 +80,88 @@ class Rebuilder:
             if wanted is None
             else {self._keyspace.partition_of(visitor_id) for visitor_id in wanted}
         )
-        run = _Run(self, wanted, now, now - self._lifetimes.ring_seconds, progress)
+        erased = Erased(await self._erasures.all())
+        recent_after = now - self._lifetimes.ring_seconds
+        run = StoryReading(
+            self._effects_of, wanted, erased, now=now, recent_after=recent_after, progress=progress
+        )
         run.total = sum([await self._log.length(partition) for partition in partitions])
         if self._archive is not None:
             run.total += self._archive.count(partitions)
-        for start in range(0, len(partitions), _PARTITIONS_A_PASS):
-            await self._rebuild_partitions(partitions[start : start + _PARTITIONS_A_PASS], run)
+        for several in passes(partitions, run.total):
+            await self._rebuild_partitions(several, run)
         return run.rebuilt
 
-    async def _rebuild_partitions(self, partitions: Sequence[int], run: "_Run") -> None:
-        stories: dict[int, dict[str, _Story]] = {partition: {} for partition in partitions}
-        if self._archive is not None:
-            for rows in self._archive.rows(partitions):
-                for visitor_id, received_at, json in rows:
-                    run.take(stories[self._keyspace.partition_of(visitor_id)], visitor_id, received_at, json)
-                run.tell(len(rows))
+    async def _rebuild_partitions(self, partitions: Sequence[int], run: StoryReading) -> None:
+        stories: dict[int, dict[str, Story]] = {partition: {} for partition in partitions}
+        # The log is read before the archive, so that what is moved in between is seen twice instead of not at all, and
+        # taken in after it: repetitions are recognised by the newest events, which have to come last.
+        logged = {partition: await self._logged(partition, FIRST) for partition in partitions}
+        await self._take_archived(partitions, None, stories, run)
         for partition in partitions:
-            found = stories.pop(partition)
-            last_id = await self._read_log(partition, FIRST, found, run)
+            found, (entries, last_id) = stories.pop(partition), logged.pop(partition)
+            run.take_logged(found, entries)
             remembered = {
                 visitor_id: story for visitor_id, story in found.items() if self._life_of(story, run.now) > 0
             }
             await self._install_stories(partition, last_id, remembered, run)
 
-    async def _read_log(self, partition: int, after: str, stories: dict[str, _Story], run: "_Run") -> str:
-        """Take in the partition's entries after ``after``; return the last one's id."""
-        async for page in self._log.entries(partition, after=after):
-            for entry in page:
-                run.take(stories, entry.visitor_id, entry.received_at, entry.json)
-            run.tell(len(page))
-            after = page[-1].log_id
-        return after
+    async def _logged(self, partition: int, after: str) -> tuple[list[LogEntry], str]:
+        """Return the partition's entries after ``after``, and up to which id they and the archive have everything."""
+        entries = [entry async for page in self._log.entries(partition, after=after) for entry in page]
+        archived_through = await self._log.archived_through(partition)
+        return entries, max(after, archived_through, entries[-1].log_id if entries else FIRST, key=place_of)
+
+    async def _take_archived(
+        self,
+        partitions: Sequence[int],
+        since: float | None,
+        stories: Mapping[int, dict[str, Story]],
+        run: StoryReading,
+    ) -> None:
+        if self._archive is None:
+            return
+        rows = self._archive.rows(partitions, since=since)
+        while batch := await asyncio.to_thread(next, rows, None):
+            for visitor_id, received_at, json in batch:
+                run.take(stories[self._keyspace.partition_of(visitor_id)], visitor_id, received_at, json)
+            run.tell(len(batch))
+
+    async def _read_on(self, partition: int, after: str, stories: dict[str, Story], run: StoryReading) -> str:
+        """Take in the partition's entries after ``after``, archived meanwhile or not; return the last one's id."""
+        entries, last_id = await self._logged(partition, after)
+        await self._take_archived([partition], place_of(after)[0] / 1000, {partition: stories}, run)
+        run.take_logged(stories, entries)
+        return last_id
 
     async def _install_stories(
-        self, partition: int, last_id: str, stories: dict[str, _Story], run: "_Run"
+        self, partition: int, last_id: str, stories: dict[str, Story], run: StoryReading
     ) -> None:
         left = stories
         for _ in range(_ATTEMPTS):
             moved: list[str] = []
             for batch in _batches(tuple(left)):
-                moved.extend(await self._install_batch(partition, last_id, batch, stories, run.now))
+                moved.extend(await self._install_batch(partition, last_id, batch, stories, run))
             run.rebuilt.visitors += len(left) - len(moved)
             if not moved:
                 return
             left = {visitor_id: stories[visitor_id] for visitor_id in moved}
-            last_id = await self._read_log(partition, last_id, left, run.only(left))
+            last_id = await self._read_on(partition, last_id, left, run.only(left))
         raise StoreUnavailable(
             f"{len(left)} visitors of partition {partition} sent events faster than these were read"
         )
 
     async def _install_batch(
-        self, partition: int, last_id: str, visitor_ids: Sequence[str], stories: dict[str, _Story], now: float
+        self,
+        partition: int,
+        last_id: str,
+        visitor_ids: Sequence[str],
+        stories: dict[str, Story],
+        run: StoryReading,
     ) -> list[str]:
         """Install a batch; return the visitors who have sent something newer than ``last_id``."""
-        lifetimes = self._lifetimes
-        keys = [self._keyspace.log(partition)]
+        lifetimes, keyspace = self._lifetimes, self._keyspace
+        keys = [keyspace.log(partition), keyspace.archived(partition), keyspace.erasures(partition)]
         arguments: list[str | bytes | int] = [
             last_id,
             lifetimes.ring_seconds * 1000,
@@ -172,85 +172,29 @@ class Rebuilder:
             ledger = story.ledger
             ring = ledger.ring(story.recent_events)
             seen = story.last_seen
-            keys.extend(self._keyspace.of_visitor(visitor_id)[:3])
+            keys.extend(keyspace.of_visitor(visitor_id)[:3])
             arguments.append(visitor_id)
-            arguments.append(self._life_of(story, now))
+            arguments.append(self._life_of(story, run.now))
             arguments.append(encode_state(ledger.state(last_seen=seen, session_started=seen)))
             arguments.append(encode_ring(ring) if ring else b"")
             arguments.append(encode_orders(ledger.orders()))
+            name = visitor_hash(visitor_id)
+            erased_at = run.erased.at.get(name)
+            arguments.append(name)
+            arguments.append("" if erased_at is None else round(erased_at * 1000))
         with unavailable_on_error():
             installed = await self._install.run(self._client, keys, arguments)
         return [
             visitor_id for visitor_id, flag in zip(visitor_ids, installed, strict=True) if flag == ord("0")
         ]
 
-    def _life_of(self, story: _Story, now: float) -> int:
+    def _effects_of(self, event: Event) -> Effects:
+        return effects_of(event, self._catalog, self._parameters)
+
+    def _life_of(self, story: Story, now: float) -> int:
         """Return how many milliseconds a visitor's state has left; none or less if it is forgotten by now."""
         life = self._lifetimes.state_seconds
         return int(min(story.last_arrival + life - now, life) * 1000)
-
-    def apply(self, story: _Story, received_at: float, json: bytes, recent_after: float) -> bool:
-        """Take one entry into a visitor's story; return whether it was new.
-
-        Raises:
-            msgspec.MsgspecError: the entry is no event.
-        """
-        event = self._decode(json)
-        if not story.ledger.apply(effects_of(event, self._catalog, self._parameters)):
-            return False
-        story.last_seen = max(story.last_seen, second_of(min(received_at, event.timestamp)))
-        story.last_arrival = max(story.last_arrival, received_at)
-        story.recent_events += received_at >= recent_after
-        return True
-
-
-class _Run:
-    """What one rebuild looks for, and how far it has come."""
-
-    def __init__(
-        self,
-        rebuilder: Rebuilder,
-        wanted: Collection[str] | None,
-        now: float,
-        recent_after: float,
-        progress: Progress | None,
-    ) -> None:
-        self._rebuilder = rebuilder
-        self._wanted = wanted
-        self.now = now
-        self._recent_after = recent_after
-        self._progress = progress
-        self._read = 0
-        self.total = 0
-        self.rebuilt = Rebuilt()
-
-    def only(self, visitor_ids: Collection[str]) -> "_Run":
-        """Return the same run looking for fewer visitors, with the same counts and no progress to tell."""
-        narrowed = _Run(self._rebuilder, visitor_ids, self.now, self._recent_after, None)
-        narrowed.rebuilt = self.rebuilt
-        return narrowed
-
-    def take(self, stories: dict[str, _Story], visitor_id: str, received_at: float, json: bytes) -> None:
-        """Take an entry into its visitor's story if it is one that is looked for."""
-        if self._wanted is not None and visitor_id not in self._wanted:
-            return
-        story = stories.get(visitor_id) or _Story()
-        try:
-            is_new = self._rebuilder.apply(story, received_at, json, self._recent_after)
-        except msgspec.MsgspecError:
-            self.rebuilt.unreadable += 1
-            return
-        stories[visitor_id] = story
-        if is_new:
-            self.rebuilt.events += 1
-        else:
-            self.rebuilt.repeated += 1
-
-    def tell(self, entries: int) -> None:
-        """Count entries read and report."""
-        self._read += entries
-        if self._progress is not None:
-            self._progress(self._read, max(self.total, self._read))
 
 
 def _batches(visitor_ids: Sequence[str]) -> Iterator[Sequence[str]]:

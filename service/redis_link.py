@@ -6,18 +6,20 @@ After that the clients reconnect by themselves.
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from typing import BinaryIO, Final
+from typing import Final
 
-from recommender.decisions.running import ExperimentSummary
 from recommender.departments import DepartmentTable
-from recommender.events import Event
-from recommender.homepage import HomepageVariant
-from recommender.visitor.effects import Effects
-from recommender.visitor.state import VisitorState
+from service.late_stores import (
+    NOT_YET,
+    LateCatalogStore,
+    LateErasures,
+    LateExperimentStore,
+    LateLoad,
+    LateVisitorStore,
+)
 from service.replica import CatalogReplica
 from service.settings import Settings
-from service.stores.catalog import CatalogChange, CatalogStore, RedisCatalogStore
+from service.stores.catalog import RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.connection import (
     Client,
@@ -27,115 +29,17 @@ from service.stores.connection import (
     connect,
     unavailable_on_error,
 )
-from service.stores.experiments import (
-    ExperimentDocument,
-    ExperimentPhase,
-    ExperimentStore,
-    RedisExperimentStore,
-    VersionedDocument,
-)
+from service.stores.erasures import RedisErasures
+from service.stores.experiments import RedisExperimentStore
 from service.stores.keys import Keyspace
-from service.stores.visitors import Applied, Lifetimes, RedisVisitorStore, VisitorStore
+from service.stores.load import RedisLoad
+from service.stores.visitors import Lifetimes, RedisVisitorStore
 
 RECONNECT_SECONDS: Final = 1.0
 BULK_TIMEOUT_SECONDS: Final = 30.0
 """Patience with commands that carry a megabyte of catalog, which have a client of their own."""
 
-_NOT_YET: Final = "Redis has not been reached yet"
 _log = logging.getLogger(__name__)
-
-
-class LateVisitorStore:
-    """A visitors' store that may not be there yet."""
-
-    def __init__(self) -> None:
-        self.target: VisitorStore | None = None
-
-    async def apply(
-        self,
-        visitor_id: str,
-        batch: Sequence[tuple[Event, Effects]],
-        *,
-        now: float,
-        ttl_seconds: int | None = None,
-    ) -> Applied:
-        """See :meth:`service.stores.visitors.VisitorStore.apply`."""
-        return await self._there().apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds)
-
-    async def read(self, visitor_id: str) -> VisitorState:
-        """See :meth:`service.stores.visitors.VisitorStore.read`."""
-        return await self._there().read(visitor_id)
-
-    async def pin_homepage(self, visitor_id: str, variant: HomepageVariant, *, at: float) -> bool:
-        """See :meth:`service.stores.visitors.VisitorStore.pin_homepage`."""
-        return await self._there().pin_homepage(visitor_id, variant, at=at)
-
-    def _there(self) -> VisitorStore:
-        if self.target is None:
-            raise StoreUnavailable(_NOT_YET)
-        return self.target
-
-
-class LateCatalogStore:
-    """A catalog store that may not be there yet."""
-
-    def __init__(self) -> None:
-        self.target: CatalogStore | None = None
-
-    async def replace(self, feed: BinaryIO, *, name: str = "", force: bool = False) -> CatalogChange:
-        """See :meth:`service.stores.catalog.CatalogStore.replace`."""
-        return await self._there().replace(feed, name=name, force=force)
-
-    async def patch(self, feed: BinaryIO, *, name: str = "") -> CatalogChange:
-        """See :meth:`service.stores.catalog.CatalogStore.patch`."""
-        return await self._there().patch(feed, name=name)
-
-    async def remove(self, id_: str) -> CatalogChange:
-        """See :meth:`service.stores.catalog.CatalogStore.remove`."""
-        return await self._there().remove(id_)
-
-    def _there(self) -> CatalogStore:
-        if self.target is None:
-            raise StoreUnavailable(_NOT_YET)
-        return self.target
-
-
-class LateExperimentStore:
-    """A store of experiments that may not be there yet."""
-
-    def __init__(self) -> None:
-        self.target: ExperimentStore | None = None
-
-    async def version(self) -> int:
-        """See :meth:`service.stores.experiments.ExperimentStore.version`."""
-        return await self._there().version()
-
-    async def read(self) -> VersionedDocument:
-        """See :meth:`service.stores.experiments.ExperimentStore.read`."""
-        return await self._there().read()
-
-    async def write(self, document: ExperimentDocument, *, expected_version: int) -> int:
-        """See :meth:`service.stores.experiments.ExperimentStore.write`."""
-        return await self._there().write(document, expected_version=expected_version)
-
-    async def note_phases(
-        self, experiments: Collection[ExperimentSummary], *, version: int, at: float
-    ) -> None:
-        """See :meth:`service.stores.experiments.ExperimentStore.note_phases`."""
-        await self._there().note_phases(experiments, version=version, at=at)
-
-    async def phases(self, experiment_id: str) -> tuple[ExperimentPhase, ...]:
-        """See :meth:`service.stores.experiments.ExperimentStore.phases`."""
-        return await self._there().phases(experiment_id)
-
-    async def experiment_ids(self) -> frozenset[str]:
-        """See :meth:`service.stores.experiments.ExperimentStore.experiment_ids`."""
-        return await self._there().experiment_ids()
-
-    def _there(self) -> ExperimentStore:
-        if self.target is None:
-            raise StoreUnavailable(_NOT_YET)
-        return self.target
 
 
 class RedisLink:
@@ -149,6 +53,8 @@ class RedisLink:
         visitors: usable from the start.
         catalog_store: likewise.
         experiments: likewise.
+        erasures: likewise.
+        load: likewise.
         replica: ``None`` until Redis has been reached.
     """
 
@@ -157,10 +63,12 @@ class RedisLink:
         self._departments = departments
         self._keyspace = Keyspace(settings.redis_prefix)
         self._clients: list[Client] = []
-        self._reason = _NOT_YET
+        self._reason = NOT_YET
         self.visitors = LateVisitorStore()
         self.catalog_store = LateCatalogStore()
         self.experiments = LateExperimentStore()
+        self.erasures = LateErasures()
+        self.load = LateLoad()
         self.replica: CatalogReplica | None = None
 
     async def open(self) -> None:
@@ -188,6 +96,8 @@ class RedisLink:
         )
         self.visitors.target = RedisVisitorStore(client, keyspace, lifetimes)
         self.experiments.target = RedisExperimentStore(client, keyspace)
+        self.erasures.target = RedisErasures(client, keyspace)
+        self.load.target = RedisLoad(client, keyspace)
         self.catalog_store.target = RedisCatalogStore(
             bulk, keyspace, default_currency=settings.default_currency, timezone=settings.feed_zone
         )

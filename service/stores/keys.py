@@ -16,6 +16,7 @@ PARTITIONS: Final = 256
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 """Ids that stand in a key as they are; every other is hashed, whatever it contains."""
+_LEASE_NAME: Final = re.compile(r"[a-z-]{1,40}")
 
 
 class VisitorKeys(NamedTuple):
@@ -25,6 +26,13 @@ class VisitorKeys(NamedTuple):
     ring: str
     orders: str
     log: str
+
+
+class LeaseKeys(NamedTuple):
+    """The keys of one lease, in the order that the scripts take them; ``token`` outlives every holder."""
+
+    lease: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,11 @@ class Keyspace:
         """Hash of what was fixed when this prefix was first used."""
         return f"{self.prefix}:{{meta}}:installation"
 
+    @property
+    def nights(self) -> str:
+        """Hash: when a night was first waited for, and the last one completed."""
+        return f"{self.prefix}:{{meta}}:nights"
+
     def partition_of(self, visitor_id: str) -> int:
         """Return the partition in which a visitor lives."""
         digest = blake2b(visitor_id.encode(), digest_size=4).digest()
@@ -59,6 +72,30 @@ class Keyspace:
     def log(self, partition: int) -> str:
         """Return the stream of a partition's events."""
         return f"{self.prefix}:{{p{partition:03d}}}:log"
+
+    def archived(self, partition: int) -> str:
+        """Return the id of a partition's last entry that was archived and trimmed."""
+        return f"{self.prefix}:{{p{partition:03d}}}:archived"
+
+    @property
+    def archive_id(self) -> str:
+        """The id of the archive that the log is drained into."""
+        return f"{self.prefix}:{{archive}}:id"
+
+    def erasures(self, partition: int) -> str:
+        """Return the hash of a partition's erasures: a visitor's hash and the millisecond of it."""
+        return f"{self.prefix}:{{p{partition:03d}}}:erasures"
+
+    def of_lease(self, name: str) -> LeaseKeys:
+        """Return the keys of a lease.
+
+        Raises:
+            ValueError: a name that is no word of small letters.
+        """
+        if not _LEASE_NAME.fullmatch(name):
+            raise ValueError(f"lease name {name!r} must be 1 to 40 small letters and dashes")
+        tag = f"{self.prefix}:{{leases}}:"
+        return LeaseKeys(f"{tag}{name}", f"{tag}{name}:token")
 
     def of_visitor(self, visitor_id: str) -> VisitorKeys:
         """Return the keys of a visitor.

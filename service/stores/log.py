@@ -1,14 +1,14 @@
-"""The event log: one Redis stream for each partition, and where archived entries lie.
+"""The event log: one Redis stream for each partition.
 
 An entry has two fields: ``v`` the visitor's id and ``e`` the event as JSON of :class:`recommender.events.Event`; its
 id begins with the millisecond of its arrival. Live events are appended by ``scripts/apply.lua`` in the step that applies them;
-histories by :meth:`EventLog.append_history`. Nothing here ever expires or trims an entry.
+histories by :meth:`EventLog.append_history`. No entry ever expires: the archiver trims those that it has archived.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from recommender.events import Event
 from recommender.identifiers import fingerprint
-from service.stores.archive import Archive, ArchivedRow
 from service.stores.connection import Client, Script, unavailable_on_error
 from service.stores.keys import Keyspace
 
@@ -53,6 +52,25 @@ class LogEntry(NamedTuple):
         return _decode_event(self.json)
 
 
+class StoredEvent(Protocol):
+    """An entry of the log or a row of the archive."""
+
+    @property
+    def visitor_id(self) -> str:
+        """Whose event it is."""
+
+    @property
+    def json(self) -> bytes:
+        """The event."""
+
+
+class ArchivedEvents(Protocol):
+    """What recognising a history needs of the archive."""
+
+    def rows(self) -> Iterator[Sequence[StoredEvent]]:
+        """Yield everything archived, as it is when the first is asked for."""
+
+
 class _EventId(msgspec.Struct):
     event_id: str
 
@@ -86,13 +104,19 @@ class EventLog:
             found: Any = await self._client.xrange(
                 self._keyspace.log(partition), min=f"({after}", count=count
             )
-        return [_entry_of(log_id, fields) for log_id, fields in found if b"v" in fields and b"e" in fields]
+        return [entry_of(log_id, fields) for log_id, fields in found if b"v" in fields and b"e" in fields]
 
     async def entries(self, partition: int, *, after: str = FIRST) -> AsyncIterator[list[LogEntry]]:
         """Yield the entries of a partition after ``after`` in pages, up to the newest at the time of reading."""
         while page := await self.read(partition, after=after):
             yield page
             after = page[-1].log_id
+
+    async def archived_through(self, partition: int) -> str:
+        """Return the id of a partition's last entry that was archived and trimmed; ``0-0`` before the first."""
+        with unavailable_on_error():
+            stored = await self._client.execute_command("GET", self._keyspace.archived(partition))
+        return FIRST if stored is None else bytes(stored).decode()
 
     async def length(self, partition: int) -> int:
         """Return the number of entries of a partition."""
@@ -103,8 +127,9 @@ class EventLog:
         self,
         events: Iterable[tuple[str, Event]],
         *,
-        archive: Archive | None = None,
+        archive: ArchivedEvents | None = None,
         progress: Callable[[int], None] | None = None,
+        make_room: Callable[[int], Awaitable[None]] | None = None,
     ) -> Appended:
         """Append visitors' past events that are neither in the log nor in the archive yet.
 
@@ -115,6 +140,7 @@ class EventLog:
             events: visitor id and event, in any order; taken in batches, so it may be a generator.
             archive: entries that have left the log.
             progress: is told the number of events dealt with, batch by batch.
+            make_room: awaited with the number of events appended so far, batch by batch; may move some to the archive.
 
         Raises:
             StoreUnavailable: Redis did not carry it out.
@@ -137,6 +163,8 @@ class EventLog:
                 partition = self._keyspace.partition_of(visitor_id)
                 fresh.setdefault(partition, []).extend((visitor_id, msgspec.json.encode(event)))
             await self._append_all(fresh)
+            if make_room is not None:
+                await make_room(appended)
             if progress is not None:
                 progress(appended + known)
         return Appended(appended, known, frozenset(visitors))
@@ -152,7 +180,7 @@ class EventLog:
             while several := list(islice(waiting, _CALLS_AT_ONCE)):
                 await asyncio.gather(*(append(partition, arguments) for partition, arguments in several))
 
-    async def _known(self, archive: Archive | None) -> npt.NDArray[np.uint64]:
+    async def _known(self, archive: ArchivedEvents | None) -> npt.NDArray[np.uint64]:
         """Return the sorted identities of every event in log and archive, 8 bytes each."""
         parts: list[npt.NDArray[np.uint64]] = []
         for partition in range(self._keyspace.partitions):
@@ -162,7 +190,14 @@ class EventLog:
         return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
 
 
-def _entry_of(log_id: Any, fields: Any) -> LogEntry:
+def place_of(log_id: str) -> tuple[int, int]:
+    """Return what orders the ids of a partition: millisecond and number in it."""
+    milliseconds, _, number = log_id.partition("-")
+    return int(milliseconds), int(number)
+
+
+def entry_of(log_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
+    """Return an entry as Redis answers it."""
     return LogEntry(log_id.decode(), fields[b"v"].decode(), fields[b"e"])
 
 
@@ -170,7 +205,7 @@ def _identity(visitor_id: str, event_id: str) -> int:
     return fingerprint(visitor_id, event_id)
 
 
-def _identities(entries: Iterable[LogEntry] | Iterable[ArchivedRow]) -> npt.NDArray[np.uint64]:
+def _identities(entries: Iterable[StoredEvent]) -> npt.NDArray[np.uint64]:
     prints = []
     for entry in entries:
         try:

@@ -72,6 +72,11 @@ class MemoryVisitorStore:
             known.homepage = pin
         return True
 
+    def drop(self, visitor_id: str) -> tuple[Event, ...] | None:
+        """Forget a visitor; return the events that had counted, ``None`` if nothing was known."""
+        known = self._visitors.pop(visitor_id, None)
+        return None if known is None else tuple(known.logged)
+
     def logged(self, visitor_id: str) -> tuple[Event, ...]:
         """Return the events that counted, in order of arrival."""
         known = self._visitors.get(visitor_id)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from tests.redis_servers import eventually
 _PARENT = """
 import sys, time
 from pathlib import Path
+from typing import Literal
 from service.stores.embedded import EmbeddedValkey
 with EmbeddedValkey(Path(sys.argv[1])) as server:
     print(server.pid, flush=True)
@@ -38,6 +40,15 @@ def test_it_keeps_what_was_written_across_restarts(tmp_path: Path) -> None:
             assert client.info("persistence")["aof_enabled"] == 1
             assert client.config_get("appendfsync") == {"appendfsync": "everysec"}
     assert count == 2
+
+
+@pytest.mark.parametrize("fsync", ["everysec", "always"])
+def test_it_writes_to_the_disk_when_it_is_told_to(
+    tmp_path: Path, fsync: Literal["everysec", "always"]
+) -> None:
+    """Whether an acknowledged event outlives a crash of the machine is the operator's choice."""
+    with EmbeddedValkey(tmp_path, fsync=fsync) as server, Redis.from_url(server.url) as client:
+        assert client.config_get("appendfsync") == {"appendfsync": fsync}
 
 
 def test_it_listens_for_this_user_only(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from recommender.events import Event, EventItem, EventName
-from service.stores.archive import Archive, ArchiveError
+from service.stores.archive import Archive, ArchiveError, LocalStorage
 from service.stores.connection import Client
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
@@ -60,7 +60,7 @@ async def test_what_is_archived_is_known(client: Client, keyspace: Keyspace, tmp
     write_archive(tmp_path, keyspace, history[:9])
     told: list[int] = []
     appended = await EventLog(client, keyspace).append_history(
-        history, archive=Archive(tmp_path), progress=told.append
+        history, archive=Archive(LocalStorage(tmp_path)), progress=told.append
     )
     assert (appended.appended, appended.known) == (6, 9)
     assert told == [15]
@@ -97,10 +97,10 @@ def test_the_archive_reads_what_is_asked_for(tmp_path: Path) -> None:
     """Rows of some partitions or of all, from every file; a folder that is absent is empty."""
     keyspace = Keyspace()
     history = _history(visitors=40, each=2)
-    archive = Archive(tmp_path / "archive")
+    archive = Archive(LocalStorage(tmp_path / "archive"))
     assert (archive.count(), list(archive.rows())) == (0, [])
-    write_archive(tmp_path / "archive", keyspace, history[:50], "a")
-    write_archive(tmp_path / "archive", keyspace, history[50:], "b")
+    write_archive(tmp_path / "archive", keyspace, history[:50])
+    write_archive(tmp_path / "archive", keyspace, history[50:])
     wanted = {keyspace.partition_of("v3"), keyspace.partition_of("v7")}
     rows = [row for batch in archive.rows(wanted) for row in batch]
     assert archive.count() == 80
@@ -110,10 +110,14 @@ def test_the_archive_reads_what_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_damaged_archive_is_reported(tmp_path: Path) -> None:
-    """A file that is no Parquet is an error that names the archive."""
-    (tmp_path / "date=2025-11-21").mkdir()
-    (tmp_path / "date=2025-11-21" / "x.parquet").write_bytes(b"PAR1 nonsense")
+    """A file that is no Parquet is an error that names the archive, and so is a manifest that cannot be read."""
+    write_archive(tmp_path, Keyspace(), _history(visitors=1, each=2))
+    archive = Archive(LocalStorage(tmp_path))
+    Path(archive.files()[0]).write_bytes(b"PAR1 nonsense")
     with pytest.raises(ArchiveError, match=str(tmp_path)):
-        Archive(tmp_path).count()
+        archive.count([0])
     with pytest.raises(ArchiveError, match=str(tmp_path)):
-        list(Archive(tmp_path).rows())
+        list(archive.rows())
+    (tmp_path / "_manifest" / "00000001.json").write_bytes(b"{")
+    with pytest.raises(ArchiveError, match=r"00000001\.json is damaged"):
+        archive.count()
