@@ -10,7 +10,7 @@ SOURCES := recommender service tests
 STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types quick slow browser servers verify format storefront clean
+.PHONY: help demo test lint types quick quick-others quick-service slow browser servers verify format storefront clean
 
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +27,14 @@ lint: $(CHECKS) ## ruff check and ruff format --check
 types: $(CHECKS) ## mypy --strict
 	$(BIN)/mypy --strict
 
-quick: $(CHECKS) ## The quick part of the tests
-	$(BIN)/pytest -q -m "not slow and not proof"
+quick: $(CHECKS) ## The quick part of the tests, on two cores
+	@$(MAKE) --no-print-directory -j2 --output-sync=target quick-others quick-service
+
+quick-others: $(CHECKS)
+	$(BIN)/pytest -q -m "not slow and not proof" --ignore=tests/service
+
+quick-service: $(CHECKS)
+	$(BIN)/pytest -q -m "not slow and not proof" tests/service
 
 verify: $(CHECKS) ## Long proofs beside `make test`: thousands of simulated experiments, and a large data set replayed
 	$(BIN)/pytest -q -m proof

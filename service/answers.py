@@ -28,7 +28,7 @@ class ProblemAnswer(TypedDict):
 
 
 class EventsAnswer(TypedDict):
-    """What became of the events of a body."""
+    """What became of the events of a body; ``retry`` says that they could not be kept and are to be sent again."""
 
     accepted: int
     duplicate: int
@@ -205,6 +205,18 @@ class VisitorAnswer(TypedDict):
     model_version: str | None
 
 
+class ErasureAnswer(TypedDict):
+    """Answer of ``DELETE /visitors/{id}``: what was deleted of a visitor at once.
+
+    What has left Redis for the archive is skipped from now on, and deleted when the archive is next compacted.
+    """
+
+    visitor_id: str
+    erased_at: Annotated[float, Meta(description="Unix seconds; what arrived up to then is erased.")]
+    known: Annotated[bool, Meta(description="Whether the visitor was remembered.")]
+    events: Annotated[int, Meta(description="Events deleted from the log.")]
+
+
 class RowReportAnswer(TypedDict):
     """What is wrong with one line of a feed; lines count from 1, with the header."""
 
@@ -269,6 +281,19 @@ class ModelStatus(TypedDict):
     detail: str | None
 
 
+class TrainingStatus(TypedDict):
+    """How the last training ended; nulls before the first.
+
+    ``refused``: the gate kept its model from going live, ``written``: nobody asked to publish it; ``reasons`` say why
+    it was refused or failed.
+    """
+
+    result: Literal["published", "refused", "failed", "written"] | None
+    version: str | None
+    finished_at: float | None
+    reasons: list[str]
+
+
 class CatalogStatus(TypedDict):
     """The catalog replica of the answering worker."""
 
@@ -292,6 +317,20 @@ class ExperimentsStatusAnswer(TypedDict):
     problems: list[str]
 
 
+class LogStatus(TypedDict):
+    """How full the event log is, and Redis with it; null is unknown, or without a limit.
+
+    ``detail`` says what is the matter from four fifths of a limit on; while ``refusing``, events get 503.
+    """
+
+    events: int | None
+    limit_events: int | None
+    memory_percent: float | None
+    memory_limit_percent: float
+    refusing: bool
+    detail: str | None
+
+
 class RedisStatus(TypedDict):
     """Whether events can be kept."""
 
@@ -302,13 +341,15 @@ class RedisStatus(TypedDict):
 class ReadinessAnswer(TypedDict):
     """Answer of ``GET /readyz``; 503 while ``starting``.
 
-    ``degraded`` still answers pages, without Redis or with an older model than the one published: taking every
-    worker out of service for it would make a small trouble a big one. Problems of experiments leave it ``ready``:
-    the last good definitions are in use.
+    ``degraded`` still answers pages, without Redis, without room for events or with an older model than the one published: taking
+    every worker out of service for it would make a small trouble a big one. Problems of experiments leave it ``ready``:
+    the last good definitions are in use; so do trainings that failed or were refused.
     """
 
     status: Literal["ready", "degraded", "starting"]
     redis: RedisStatus
+    log: LogStatus
     model: ModelStatus
+    training: TrainingStatus
     catalog: CatalogStatus
     experiments: ExperimentsStatusAnswer

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 
 from recommender.catalog.catalog import Catalog
 from recommender.decisions.served import ServedModel
-from recommender.model import current_version, load_model
+from recommender.model import TrainingRecord, current_version, last_training, load_model, verify_model
 from service.crawlers import Crawlers
 from service.deadline import DeadlineStore
 from service.departments import load_departments
@@ -28,12 +28,14 @@ from service.experiments.status import NOTHING_DEFINED, ExperimentsStatus
 from service.exposures import Exposures
 from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
 from service.knowledge import Knowledge
+from service.late_stores import LateErasures, LateExperimentStore
+from service.log_pressure import NO_PRESSURE, GuardedStore, Limits, Pressure, PressureWatch
 from service.metrics import Metrics, multiprocess_dir
 from service.model_watch import ModelWatch
 from service.openapi import build_openapi
 from service.personalization import Personalization
 from service.problems import CONTENT_TYPE, Problem
-from service.redis_link import LateExperimentStore, RedisLink
+from service.redis_link import RedisLink
 from service.routes.catalog import CatalogRoutes
 from service.routes.experiments import ExperimentRoutes
 from service.routes.items import ItemRoutes
@@ -48,10 +50,12 @@ from service.settings import Settings
 from service.storefront.bundle import load_bundle
 from service.stores.catalog import CatalogStore
 from service.stores.connection import StoreUnavailable
+from service.stores.erasures import Erasures
 from service.stores.experiments import ExperimentStore
 from service.stores.visitors import VisitorStore
 from service.tasks import end_tasks
 from service.tickets import ExposureTickets
+from service.training_watch import TrainingWatch
 from service.visitor_report import VisitorReports
 
 MODELS_FOLDER: Final = "models"
@@ -78,10 +82,13 @@ class Services:
         ping: returns if Redis answers, raises StoreUnavailable otherwise.
         catalog_fresh_at: when the catalog replica was last known to be fresh.
         model_problem: why the newest model is not in use, if so.
+        last_training: how the last training ended, ``None`` before the first.
         experiments: keeps what Redis holds of experiments.
         refresh_experiments: makes this process take over what it holds now.
         base_experiments: what the file or GrowthBook defines.
         experiments_status: which definitions this process uses.
+        erasures: forgets visitors.
+        pressure: how full Redis is; events are refused by it.
         running: opens what needs opening for the life of the application, and closes it.
         clock: Unix seconds now.
     """
@@ -100,6 +107,9 @@ class Services:
     refresh_experiments: Callable[[], Awaitable[None]] = _nothing
     base_experiments: Callable[[], BaseDefinitions | None] = lambda: None
     experiments_status: Callable[[], ExperimentsStatus] = lambda: NOTHING_DEFINED
+    erasures: Erasures = field(default_factory=LateErasures)
+    pressure: Callable[[], Pressure] = lambda: NO_PRESSURE
+    last_training: Callable[[], TrainingRecord | None] = lambda: None
 
 
 def build(settings: Settings) -> Starlette:
@@ -125,16 +135,25 @@ def live_services(settings: Settings) -> Services:
     models_dir = settings.data_dir / MODELS_FOLDER
     watch = ModelWatch(
         lambda: current_version(models_dir),
-        lambda version: ServedModel(load_model(models_dir / version), source=settings.recommendation_source),
+        lambda version: ServedModel(
+            load_model(models_dir / version, verify=False), source=settings.recommendation_source
+        ),
         metrics,
         poll_interval_seconds=settings.model_poll_interval_ms / 1000,
+        verify=lambda version: verify_model(models_dir / version),
     )
+    trainings = TrainingWatch(lambda: last_training(models_dir), metrics)
     experiments = watch_of(settings, link.experiments, metrics)
+    limits = Limits(settings.log_limit_events, settings.memory_limit_percent)
+    pressure = PressureWatch(link.load, limits, metrics)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await watch.check()
-        tasks = [asyncio.create_task(watch.run(), name="model watch")]
+        tasks = [
+            asyncio.create_task(watch.run(), name="model watch"),
+            asyncio.create_task(trainings.run(), name="training watch"),
+        ]
         try:
             await link.open()
         except StoreUnavailable as error:
@@ -142,6 +161,7 @@ def live_services(settings: Settings) -> Services:
             tasks.append(asyncio.create_task(link.open_patiently(), name="Redis link"))
         await experiments.start()
         tasks.append(asyncio.create_task(_observe(link, metrics), name="catalog metrics"))
+        tasks.append(asyncio.create_task(pressure.run(), name="pressure watch"))
         # What lives as long as the process need not be looked at by every full collection (40 ms at 1 M SKUs).
         gc.collect()
         gc.freeze()
@@ -165,11 +185,14 @@ def live_services(settings: Settings) -> Services:
         ping=link.ping,
         catalog_fresh_at=lambda: None if link.replica is None else link.replica.checked_at,
         model_problem=lambda: watch.problem,
+        last_training=lambda: trainings.last,
         running=running,
         experiments=link.experiments,
         refresh_experiments=experiments.refresh,
         base_experiments=lambda: experiments.base,
         experiments_status=experiments.status,
+        erasures=link.erasures,
+        pressure=lambda: pressure.pressure,
     )
 
 
@@ -226,7 +249,7 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
     )
     pages = _pages(settings, services, tokens, ExposureTickets(keys))
     items = ItemRoutes(services.knowledge, services.clock)
-    visitors = VisitorRoutes(reports, tokens)
+    visitors = VisitorRoutes(reports, services.erasures, tokens)
     catalog = CatalogRoutes(
         services.catalog, services.refresh_catalog, max_body_bytes=settings.max_catalog_mb * 1024 * 1024
     )
@@ -237,7 +260,9 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         ping=services.ping,
         catalog_fresh_at=services.catalog_fresh_at,
         model_problem=services.model_problem,
+        last_training=services.last_training,
         experiments_status=services.experiments_status,
+        pressure=services.pressure,
         clock=services.clock,
     )
     resources = [
@@ -246,7 +271,12 @@ def _routes(settings: Settings, services: Services) -> list[BaseRoute]:
         Resource("/items/{id:path}/similar", {"GET": items.similar}, access="browser", edge=edge),
         Resource("/catalog", {"PUT": catalog.replace, "PATCH": catalog.update}, access="server", edge=edge),
         Resource("/items/{id:path}", {"DELETE": catalog.remove}, access="server", edge=edge),
-        Resource("/visitors/{id:path}", {"GET": visitors.visitor}, access="server", edge=edge),
+        Resource(
+            "/visitors/{id:path}",
+            {"GET": visitors.visitor, "DELETE": visitors.erase},
+            access="server",
+            edge=edge,
+        ),
         Resource("/healthz", {"GET": status.healthz}, access="operator", edge=edge),
         Resource("/readyz", {"GET": status.readyz}, access="operator", edge=edge),
         Resource("/metrics", {"GET": status.metrics}, access="operator", edge=edge),
@@ -286,11 +316,12 @@ def _storefront(edge: Edge) -> list[Resource]:
 def _pages(
     settings: Settings, services: Services, tokens: VisitorTokens, tickets: ExposureTickets
 ) -> PersonalizeRoutes:
-    store = DeadlineStore(services.visitors, seconds=settings.redis_timeout_ms / 1000)
+    visitors = GuardedStore(services.visitors, lambda: services.pressure().is_refusing, services.metrics)
+    store = DeadlineStore(visitors, seconds=settings.redis_timeout_ms / 1000)
     exposures = Exposures(tickets, store, services.knowledge, services.metrics, at=settings.exposure_at)
     personalization = Personalization(
         store,
-        DeadlineStore(services.visitors, seconds=settings.events_timeout_ms / 1000),
+        DeadlineStore(visitors, seconds=settings.events_timeout_ms / 1000),
         services.knowledge,
         services.metrics,
         exposures,

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from recommender.model.training_record import RESULTS
+
 MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client reads it when it is imported, so the parent sets it before it spawns the workers."""
 
@@ -41,7 +43,8 @@ class Metrics:
         self._request_children: dict[tuple[str, str, int], Histogram] = {}
         events = Counter("kabin_events", "Events by what became of them.", ["outcome"], registry=registry)
         self._events = {
-            outcome: events.labels(outcome) for outcome in ("accepted", "duplicate", "ignored", "rejected")
+            outcome: events.labels(outcome)
+            for outcome in ("accepted", "duplicate", "ignored", "rejected", "refused")
         }
         self._decisions = Counter(
             "kabin_decisions", "Decisions by their outcome.", ["decision", "outcome"], registry=registry
@@ -71,6 +74,18 @@ class Metrics:
         self._model_failures = Counter(
             "kabin_model_load_failures", "Published models that could not be loaded.", registry=registry
         )
+        self._model_problem = Gauge(
+            "kabin_model_problem",
+            "1 while the published model cannot be used, and the last good one is; /readyz says why.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._training_result = self._gauge(
+            "kabin_training_last_result", "1 for what became of the last training.", "result"
+        )
+        self._training_finished = self._gauge(
+            "kabin_training_finished_timestamp_seconds", "When the last training ended."
+        )
         self._catalog_version = self._gauge("kabin_catalog_version", "Version of the catalog in use.")
         self._catalog_updated = self._gauge(
             "kabin_catalog_updated_timestamp_seconds", "When this replica was last known to be fresh."
@@ -97,6 +112,17 @@ class Metrics:
             registry=registry,
         )
 
+        self._log_events = self._fullest("kabin_log_events", "Events that wait in Redis for the archive.")
+        self._memory_ratio = self._fullest(
+            "kabin_redis_memory_ratio", "Used share of the memory that the fullest Redis may take."
+        )
+        self._refusing = self._fullest(
+            "kabin_events_refusing", "1 while events are refused for want of room."
+        )
+
+    def _fullest(self, name: str, help_text: str) -> Gauge:
+        return Gauge(name, help_text, multiprocess_mode="livemax", registry=self._registry)
+
     def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
         # The oldest live worker's value is the one to worry about.
         return Gauge(name, help_text, labels, multiprocess_mode="livemin", registry=self._registry)
@@ -109,8 +135,10 @@ class Metrics:
             child = self._request_children[key] = self._requests.labels(*map(str, key))
         child.observe(seconds)
 
-    def events(self, *, accepted: int = 0, duplicate: int = 0, ignored: int = 0, rejected: int = 0) -> None:
-        """Count the events of one body."""
+    def events(
+        self, *, accepted: int = 0, duplicate: int = 0, ignored: int = 0, rejected: int = 0, refused: int = 0
+    ) -> None:
+        """Count the events of one body; refused are those that there was no room for."""
         if accepted:
             self._events["accepted"].inc(accepted)
         if duplicate:
@@ -119,6 +147,8 @@ class Metrics:
             self._events["ignored"].inc(ignored)
         if rejected:
             self._events["rejected"].inc(rejected)
+        if refused:
+            self._events["refused"].inc(refused)
 
     def decision(self, decision: str, outcome: str) -> None:
         """Count one decision, such as ``size`` / ``preselect`` or ``homepage`` / ``promo``."""
@@ -169,6 +199,16 @@ class Metrics:
         """Count one published model that could not be loaded."""
         self._model_failures.inc()
 
+    def model_problem(self, *, is_there: bool) -> None:
+        """Record whether something keeps the published model from being used."""
+        self._model_problem.set(is_there)
+
+    def training(self, result: str | None, finished_at: float) -> None:
+        """Record how the last training ended; ``finished_at`` in Unix seconds, 0 before the first."""
+        for each in RESULTS:
+            self._training_result.labels(each).set(each == result)
+        self._training_finished.set(finished_at)
+
     def catalog(self, version: int, updated_at: float, skus: int) -> None:
         """Record the state of this process's catalog replica."""
         self._catalog_version.set(version)
@@ -184,6 +224,12 @@ class Metrics:
     def experiments_failure(self, source: str) -> None:
         """Count one look for changed experiments that failed: at ``redis``, ``file`` or ``growthbook``."""
         self._experiments_failures.labels(source).inc()
+
+    def pressure(self, log_events: int | None, memory_percent: float | None, *, is_refusing: bool) -> None:
+        """Record how full Redis is; what is not known, or has no limit, is left at 0."""
+        self._log_events.set(log_events or 0)
+        self._memory_ratio.set((memory_percent or 0.0) / 100)
+        self._refusing.set(is_refusing)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics of all workers and their content type, in the format ``accept`` asks for."""

@@ -20,9 +20,10 @@ from recommender.visitor.state import EMPTY_STATE, VisitorState
 from service.answers import EventsAnswer
 from service.exposures import Batch, Exposures
 from service.knowledge import Knowledge
+from service.log_pressure import EventsRefused
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
-from service.stores.visitors import VisitorStore
+from service.stores.visitors import Applied, VisitorStore
 from service.wire import CheckedEvents
 
 
@@ -105,7 +106,8 @@ class Personalization:
     ) -> Answer:
         """Apply a page's events and decide what it shows.
 
-        With Redis out of reach the events and the answer are worked out in memory: degraded, but an answer.
+        With Redis out of reach the events and the answer are worked out in memory: degraded, but an answer. Events
+        that there is no room for are to be sent again; the answer comes from what is known without them.
 
         Args:
             visitor_id: ``None`` if nothing may be stored; then the request's own events are all that is known.
@@ -155,6 +157,7 @@ class Personalization:
         """Put a batch of events into the log and the visitor's state.
 
         Raises:
+            EventsRefused: there is no room for them; none of them was kept.
             StoreUnavailable: they cannot be kept; none of them was, or sending them again does no harm.
         """
         batch = self._batch(visitor_id, checked.events, self._knowledge.affinity_parameters(now), now)
@@ -163,6 +166,8 @@ class Personalization:
         started = time.perf_counter()
         try:
             applied = await self._patient_store.apply(visitor_id, batch, now=now)
+        except EventsRefused:
+            raise
         except StoreUnavailable:
             self._metrics.redis(time.perf_counter() - started, ok=False)
             raise
@@ -178,7 +183,7 @@ class Personalization:
             return _Remembered(_in_memory(batch), events, degraded=False, redis_seconds=0.0)
         started = time.perf_counter()
         try:
-            applied = await self._store.apply(visitor_id, batch, now=now)
+            applied, are_refused = await self._apply(visitor_id, batch, now)
         except StoreUnavailable:
             seconds = time.perf_counter() - started
             self._metrics.redis(seconds, ok=False)
@@ -186,9 +191,18 @@ class Personalization:
             return _Remembered(_in_memory(batch), events, degraded=True, redis_seconds=seconds)
         seconds = time.perf_counter() - started
         self._metrics.redis(seconds, ok=True)
-        self._exposures.count(batch, applied)
-        events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
-        return _Remembered(applied.state, events, degraded=False, redis_seconds=seconds)
+        if not are_refused:
+            self._exposures.count(batch, applied)
+        events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate, retry=are_refused)
+        state = applied.state if applied.state.is_known else _in_memory(batch)
+        return _Remembered(state, events, degraded=False, redis_seconds=seconds)
+
+    async def _apply(self, visitor_id: str, batch: Batch, now: float) -> tuple[Applied, bool]:
+        """Apply a page's events; where there is no room for them, see the visitor as without them, and say so."""
+        try:
+            return await self._store.apply(visitor_id, batch, now=now), False
+        except EventsRefused:
+            return await self._store.apply(visitor_id, (), now=now), True
 
     def _batch(
         self,

@@ -24,6 +24,8 @@ from service.stores.keys import Keyspace
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the usual 60 s of a load balancer, so that it never writes to a connection just closed."""
 
+WORKER_HEALTHCHECK_SECONDS: Final = 60
+
 LOGGING: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -134,6 +136,8 @@ def _config(settings: Settings, build: Build) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
+        # uvicorn's 5 s kill a worker that is only slow to start, such as beside a nightly training on the same cores.
+        timeout_worker_healthcheck=WORKER_HEALTHCHECK_SECONDS,
     )
 
 

@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         description="Redis ≥ 7.0 or Valkey, such as `redis://10.0.0.5:6379/0`. "
         "Empty: an embedded Valkey is started in `KABIN_DATA_DIR`.",
     )
+    embedded_fsync: Literal["everysec", "always"] = Field(
+        default="everysec",
+        description="When the embedded Valkey forces events to the disk: each second, or (`always`) before it acknowledges them, which "
+        "a crash cannot undo and a slow disk makes slow.",
+    )
     redis_prefix: str = Field(
         default="kabin",
         pattern=r"^[A-Za-z0-9_.-]+$",
@@ -147,6 +152,33 @@ class Settings(BaseSettings):
     allow_eviction: bool = Field(
         default=False,
         description="Start on a Redis whose `maxmemory-policy` may evict keys (events could be lost unread).",
+    )
+
+    # The archive.
+    archive_url: str | None = Field(
+        default=None,
+        description="Folder or fsspec URL of the archive, such as `s3://bucket/kabin` "
+        '(`pip install "kabin[s3]"`). Empty: `archive` in `KABIN_DATA_DIR`.',
+    )
+    archive_interval_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="Seconds between two moves of the event log from Redis to the archive by `kabin serve`; "
+        "0: it moves nothing (run `kabin archive` yourself).",
+    )
+
+    log_limit_events: int = Field(
+        default=5_000_000,
+        ge=0,
+        description="Events that may wait in Redis for the archive (about 250 bytes each); beyond it events are refused "
+        "with 503 until there is room. 0: any number.",
+    )
+    memory_limit_percent: int = Field(
+        default=85,
+        ge=1,
+        le=100,
+        description="Percent of Redis' `maxmemory` beyond which events are refused with 503 until there is room.",
     )
 
     # What is decided.

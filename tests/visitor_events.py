@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from recommender.affinity import AffinityParameters
@@ -15,7 +13,9 @@ from recommender.events import Event, EventItem, EventName, ExperimentShown
 from recommender.identifiers import key_of
 from recommender.sizes.size import Size
 from recommender.visitor.effects import Effects, effects_of
-from service.stores.archive import ARCHIVE_SCHEMA
+from service.stores.archive import EntryKey, LocalStorage, Manifest, Manifests
+from service.stores.archive.manifest import FORMAT, files_by_day
+from service.stores.archive.writing import table_of, write_days
 from service.stores.keys import Keyspace
 
 START: Final = 1_763_740_800.0
@@ -166,20 +166,30 @@ def events() -> st.SearchStrategy[Event]:
     )
 
 
-def write_archive(
-    folder: Path, keyspace: Keyspace, history: list[tuple[str, Event]], name: str = "0"
-) -> None:
-    """Write a file of the archive as the archiver does."""
-    rows = [
-        {
-            "partition": keyspace.partition_of(visitor_id),
-            "log_id": f"{1000 + number}-0",
-            "visitor_id": visitor_id,
-            "received_at": event.timestamp,
-            "event": msgspec.json.encode(event).decode(),
-        }
-        for number, (visitor_id, event) in enumerate(history)
+def write_archive(folder: Path, keyspace: Keyspace, history: list[tuple[str, Event]]) -> None:
+    """Archive events as if they had arrived when they happened."""
+    storage = LocalStorage(folder)
+    manifests = Manifests(storage)
+    newest = manifests.newest()
+    number = 1 if newest is None else newest.number + 1
+    entries = [
+        EntryKey(
+            keyspace.partition_of(visitor_id),
+            f"{round(event.timestamp * 1000)}-{place}",
+            visitor_id,
+            msgspec.json.encode(event).decode(),
+        )
+        for place, (visitor_id, event) in enumerate(history)
     ]
-    day = folder / "date=2025-11-21"
-    day.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), day / f"{name}.parquet")
+    files = write_days(storage, number, table_of(entries))
+    manifests.commit(
+        Manifest(
+            format=FORMAT,
+            number=number,
+            archive_id="a" * 32,
+            prefix=keyspace.prefix,
+            created_at=START,
+            cursor=("0-0",) * keyspace.partitions,
+            files=files_by_day([*(() if newest is None else newest.all_files), *files]),
+        )
+    )

@@ -20,12 +20,17 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "serve": _Entry("service.cli.serve:serve", "Start the HTTP service."),
     "import": _Entry("service.cli.imports:import_", "Bring in order and click histories, and catalog feeds."),
     "train": _Entry("service.cli.train:train", "Train a model on the shop's own events and publish it."),
+    "archive": _Entry("service.cli.archive:archive", "Move the event log from Redis into Parquet files."),
+    "nightly": _Entry("service.cli.nightly:nightly", "Archive, train and publish once a night."),
     "rebuild": _Entry("service.cli.rebuild:rebuild", "Recompute visitors' states from the event log."),
     "evaluate": _Entry(
         "service.cli.evaluate:evaluate", "Measure sizes, recommendations or affinity on history."
     ),
     "experiment": _Entry("service.cli.experiment:experiment", "Run A/B tests and switch decisions off."),
-    "model": _Entry("service.cli.model:model", "List, show or publish models."),
+    "model": _Entry(
+        "service.cli.model:model", "List, show and compare models, publish one, or go back to the one before."
+    ),
+    "visitor": _Entry("service.cli.visitor:visitor", "Erase visitors."),
     "demo": _Entry(
         "service.cli.demo:demo", "Run a simulated shop to try in the browser, and print three calls."
     ),
@@ -74,7 +79,7 @@ def cli(*, traceback: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for wrong usage, 130 for Ctrl-C, else 1.
+    """Run the command line and return its exit code: the command's own, 2 for wrong usage, 130 for Ctrl-C, else 1.
 
     A failure is one line on standard error; ``--traceback`` adds where an unexpected one came from.
     """

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from pydantic import SecretStr
 
+from service.cli.archiver_process import archiver_beside
 from service.cli.event_import import import_table
 from service.cli.feed_import import import_feed
 from service.cli.store import redis_of
@@ -141,6 +142,8 @@ def _crowd(seed: int, visitors: int | None, *, experiment: bool) -> list[Shopper
 
 
 def _prepare(settings: Settings, items: list[DemoItem], crowd: list[Shopper], seed: int) -> None:
+    from recommender.training import TrainingSettings
+
     now = time.time()
     feed, events = settings.data_dir / "feed.jsonl", settings.data_dir / "events.jsonl"
     _write(feed, feed_rows(items, base_url=f"http://{HOST}:{settings.port}", now=now))
@@ -150,8 +153,9 @@ def _prepare(settings: Settings, items: list[DemoItem], crowd: list[Shopper], se
     click.echo(f"\n> kabin import events {events}   ({len(crowd):,} visitors, {DAYS} days)")
     with open_table(events) as table:
         import_table(settings, table, HistoryReader(bind_mapping({}, table.columns), HistoryForm(), now))
-    click.echo("\n> kabin train")
-    train_on_log(settings)
+    click.echo("\n> kabin train --tune-seconds 0")
+    # Who waits for a shop to look at wants neither better settings nor a learning curve.
+    train_on_log(settings, TrainingSettings(tune_seconds=0.0, curve_seconds=0.0))
 
 
 def _experiment(
@@ -183,7 +187,8 @@ def _serve(
     # The screen belongs to the shop's address and the calls: only warnings may come between.
     logging.disable(logging.INFO)
     try:
-        serve_app(settings, functools.partial(build_demo, seed=seed, clock=clock))
+        with archiver_beside(settings, quiet=True):
+            serve_app(settings, functools.partial(build_demo, seed=seed, clock=clock))
     finally:
         logging.disable(logging.NOTSET)
     guide.finish()

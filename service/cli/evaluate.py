@@ -14,7 +14,7 @@ from recommender.evaluation.report import Report
 from service.cli.options import STORE, settings_options
 from service.cli.output import print_report
 from service.cli.progress import progress
-from service.cli.store import archive_of, client_of, open_catalog, redis_of
+from service.cli.store import client_of, open_catalog, readable_archive, redis_of
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ async def _read_own_events(settings: Settings) -> "tuple[list[tuple[str, Event]]
             history = read_history(
                 EventLog(client, keyspace),
                 keyspace,
-                archive_of(settings),
+                await readable_archive(settings, client, keyspace),
                 counts=HistoryCounts(),
                 progress=report,
             )

@@ -9,7 +9,7 @@ import orjson
 
 from service.cli.output import counted
 from service.cli.progress import progress
-from service.cli.store import archive_of, client_of, open_catalog, rebuilder_of
+from service.cli.store import archive_of, archiver_of, client_of, open_catalog, rebuilder_of
 from service.imports.events import ImportReport, RejectedRow, import_events
 from service.imports.history import HistoryReader
 from service.imports.log_history import LogHistory
@@ -43,6 +43,7 @@ async def _import_events(
             EventLog(client, keyspace),
             rebuilder_of(settings, client, keyspace, catalog),
             archive_of(settings),
+            archiver_of(settings, client, keyspace),
             time.time(),
         )
         with progress("Importing") as show:

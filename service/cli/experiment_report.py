@@ -14,7 +14,7 @@ import click
 from service.cli.options import STORE, settings_options
 from service.cli.output import print_report
 from service.cli.progress import progress
-from service.cli.store import archive_of, client_of, open_catalog, redis_of
+from service.cli.store import client_of, open_catalog, readable_archive, redis_of
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ async def read_report(
         reports = ExperimentReports(
             EventLog(client, keyspace),
             keyspace,
-            archive=archive_of(settings),
+            archive=await readable_archive(settings, client, keyspace),
             journal=RedisExperimentStore(client, keyspace),
             catalog=await open_catalog(settings, client, keyspace),
             catalog_source=RedisCatalogSource(client, keyspace),

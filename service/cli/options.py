@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from service.settings import Settings, environment_variable
 
-STORE: Final = ("data_dir", "redis_url", "redis_prefix", "allow_eviction", "departments_file")
+STORE: Final = ("data_dir", "redis_url", "redis_prefix", "allow_eviction", "departments_file", "archive_url")
 """Settings of every command that opens the store."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -6,6 +6,7 @@ import logging.config
 
 import click
 
+from service.cli.archiver_process import archiver_beside
 from service.cli.options import settings_options
 from service.cli.store import redis_of
 from service.settings import check_servable, load_settings
@@ -17,8 +18,8 @@ def serve(**flags: object) -> None:
     """Start the HTTP service.
 
     Answers POST /personalize and the rest of the contract, which it serves as /openapi.json. Without a published
-    model it answers all the same, with popular items, and takes up a model as soon as one is published. Ctrl-C
-    or SIGTERM lets running requests finish.
+    model it answers all the same, with popular items, and takes up a model as soon as one is published. Beside it
+    runs `kabin archive --follow`, unless --archive-interval-seconds is 0. Ctrl-C or SIGTERM lets running requests finish.
     """
     from service.app import build
     from service.server import LOGGING
@@ -27,5 +28,5 @@ def serve(**flags: object) -> None:
     settings = load_settings(**flags)
     check_servable(settings)
     logging.config.dictConfig(LOGGING)
-    with redis_of(settings) as reachable:
+    with redis_of(settings) as reachable, archiver_beside(reachable):
         serve_app(reachable, build)

@@ -4,6 +4,7 @@
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from recommender.affinity import AffinityParameters
     from recommender.catalog.catalog import Catalog
+    from service.archiving import Archiver
     from service.rebuild import Rebuilder
     from service.stores.archive import Archive
     from service.stores.connection import Client
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 EMBEDDED_FOLDER: Final = "valkey"
 MODELS_FOLDER: Final = "models"
+REPORTS_FOLDER: Final = "reports"
 ARCHIVE_FOLDER: Final = "archive"
 DOOR_LOCK: Final = "door.lock"
 """Held while an embedded server is found, started or stopped: one command at a time."""
@@ -59,7 +62,7 @@ def redis_of(settings: Settings) -> Iterator[Settings]:
             )
         else:
             click.echo(f"KABIN_REDIS_URL is not set: starting an embedded Valkey in {folder}", err=True)
-            embedded = EmbeddedValkey(folder)
+            embedded = EmbeddedValkey(folder, fsync=settings.embedded_fsync)
             embedded.start()
             url = embedded.url
         try:
@@ -108,11 +111,47 @@ def models_dir_of(settings: Settings) -> Path:
     return settings.data_dir / MODELS_FOLDER
 
 
+def reports_dir_of(settings: Settings) -> Path:
+    """Return the folder of the trainings' reports."""
+    return settings.data_dir / REPORTS_FOLDER
+
+
 def archive_of(settings: Settings) -> "Archive":
     """Return the archive of log entries that have left Redis."""
-    from service.stores.archive import Archive
+    from service.stores.archive import Archive, open_storage
 
-    return Archive(settings.data_dir / ARCHIVE_FOLDER)
+    return Archive(open_storage(settings.archive_url or settings.data_dir / ARCHIVE_FOLDER))
+
+
+async def readable_archive(settings: Settings, client: "Client", keyspace: "Keyspace") -> "Archive":
+    """Return the archive without those whose erasure it has not been told of yet."""
+    from service.stores.archive import Archive
+    from service.stores.erasures import Erased, RedisErasures
+
+    erased = Erased(await RedisErasures(client, keyspace).all())
+    return Archive(archive_of(settings).storage, erased)
+
+
+def archiver_of(
+    settings: Settings, client: "Client", keyspace: "Keyspace", *, patience_seconds: float = 0.0
+) -> "Archiver":
+    """Return what drains the event log into the archive and compacts it."""
+    from service.archiving import Archiver
+    from service.stores.archive.binding import ArchiveBinding
+    from service.stores.erasures import RedisErasures
+    from service.stores.leases import RedisLeases
+    from service.stores.log_drain import LogDrain
+
+    return Archiver(
+        LogDrain(client, keyspace),
+        keyspace,
+        archive_of(settings),
+        RedisErasures(client, keyspace),
+        leases=RedisLeases(client, keyspace),
+        binding=ArchiveBinding(client, keyspace),
+        holder=f"{socket.gethostname()}, process {os.getpid()}",
+        patience_seconds=patience_seconds,
+    )
 
 
 def rebuilder_of(

@@ -6,23 +6,36 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from service.cli.options import STORE, settings_options
 from service.cli.output import counted
 from service.cli.progress import progress
-from service.cli.store import archive_of, client_of, models_dir_of, open_catalog, redis_of
+from service.cli.store import (
+    client_of,
+    models_dir_of,
+    open_catalog,
+    readable_archive,
+    redis_of,
+    reports_dir_of,
+)
+from service.cli.training_engine import TrainingEngine, interactions_by_spark, this_machine, training_engine
+from service.cli.training_options import training_options, training_settings
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from recommender.catalog.catalog import Catalog
     from recommender.interactions import ColumnMapping, Interactions
     from recommender.training import TrainingSettings
+    from service.training import Finished
 
-REJECTED_SHOWN = 20
+REJECTED_SHOWN: Final = 20
 """Rejected rows of a file that are printed; all are counted."""
+
+REFUSED: Final = 3
+"""Exit code where the gate keeps the current model: nothing failed, and somebody should look."""
 
 
 @click.command()
@@ -34,13 +47,19 @@ REJECTED_SHOWN = 20
     metavar="FIELD=COLUMN,...",
     help="Which column of FILE fills which field; see kabin import events --help.",
 )
+@training_options
 @click.option(
-    "--keep", type=click.IntRange(1), default=5, show_default=True, help="Model versions that stay on disk."
+    "--engine",
+    type=click.Choice(["implicit", "spark"]),
+    default="implicit",
+    show_default=True,
+    help='What fits the items\' vectors: this machine, or Apache Spark (pip install "kabin[spark]").',
 )
 @click.option(
-    "--half-life-days",
-    type=click.FloatRange(0, min_open=True),
-    help="Age at which an event counts half; by default its place in time order decides.",
+    "--spark-conf",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One of Spark's own properties, such as spark.driver.memory=8g; may be repeated.",
 )
 @click.option(
     "--no-publish",
@@ -51,10 +70,11 @@ REJECTED_SHOWN = 20
 def train(
     file: Path | None,
     mapping: tuple[str, ...],
-    keep: int,
-    half_life_days: float | None,
+    *,
+    engine: str,
+    spark_conf: tuple[str, ...],
     no_publish: bool,
-    **flags: object,
+    **flags: Any,
 ) -> None:
     """Train a model on the shop's own events and publish it.
 
@@ -62,52 +82,88 @@ def train(
     .txt.gz; one a line, item ids in order). Learns neighbours of items (ALS and co-visitation, blended as suits the
     newest sessions best), what is popular, how sizes turn out and what discounts mean to this shop. Running
     services take the model up within seconds.
+
+    The new model is tested beside the current one on the newest day, and published only if it is not worse, covers the
+    catalog, holds no NaN and rests on as much data as is usual. Otherwise the current one stays and the exit code is 3.
+    A report for browsers lies in the reports folder of the data folder.
     """
-    from recommender.training import TrainingSettings
-
+    training = training_settings(flags, publish=not no_publish)
     settings = load_settings(**flags)
-    training = TrainingSettings(half_life_days=half_life_days, keep_versions=keep, publish=not no_publish)
-    if file is not None:
-        _train(settings, training, lambda: _read_file(file, mapping))
-    else:
-        with redis_of(settings) as reachable:
-            train_on_log(reachable, training)
+    with training_engine(engine, spark_conf) as chosen:
+        if file is not None:
+            finished = _train(settings, training, lambda: _read_file(file, mapping), chosen)
+        else:
+            with redis_of(settings) as reachable:
+                finished = train_on_log(reachable, training, chosen)
+    if finished.result.refusals:
+        raise click.exceptions.Exit(REFUSED)
 
 
-def train_on_log(settings: Settings, training: "TrainingSettings | None" = None) -> None:
-    """Train on the event log and the archive in the Redis of ``settings``, and print what came of it."""
+def train_on_log(
+    settings: Settings,
+    training: "TrainingSettings | None" = None,
+    engine: TrainingEngine | None = None,
+) -> "Finished":
+    """Train on the event log and the archive in the Redis of ``settings``, and print what came of it.
 
-    def read() -> "tuple[Interactions, Catalog | None]":
+    Args:
+        settings: with the address of a Redis.
+        training: how; the defaults when None.
+        engine: what on; this machine when None.
+    """
+    chosen = engine or this_machine()
+
+    def read() -> "tuple[Interactions, Catalog]":
+        if chosen.spark is not None:
+            return interactions_by_spark(settings, chosen.spark)
         with progress("Reading the event log") as report:
-            return asyncio.run(_interactions_of_log(settings, report))
+            return asyncio.run(interactions_of_log(settings, report))
 
-    _train(settings, training, read)
+    return _train(settings, training, read, chosen)
 
 
 def _train(
     settings: Settings,
     training: "TrainingSettings | None",
     read: "Callable[[], tuple[Interactions, Catalog | None]]",
-) -> None:
-    from recommender.training import train as train_model
+    engine: TrainingEngine,
+) -> "Finished":
+    from service.training import expected_seconds, run_training
 
     started = time.monotonic()
     interactions, catalog = read()
-    with progress("Training") as report:
-        result = train_model(
+    reports_dir = reports_dir_of(settings)
+    with progress("Training", expected_seconds(reports_dir, engine.name)) as report:
+        finished = run_training(
             interactions,
-            models_dir_of(settings),
+            catalog,
             training,
-            created_at=time.time(),
-            catalog=catalog,
+            models_dir=models_dir_of(settings),
+            reports_dir=reports_dir,
             on_progress=lambda stage, done, total: report(done / max(1, total), stage),
+            factorise=engine.factorise,
+            engine=engine.name,
         )
+    _print(finished, len(interactions), time.monotonic() - started)
+    return finished
+
+
+def _print(finished: "Finished", interactions: int, seconds: float) -> None:
+    result = finished.result
     for note in result.notes:
         click.echo(note)
-    done = "published" if training is None or training.publish else "written, not published"
-    click.echo(
-        f"model {result.version} {done}: {counted(len(interactions), 'interaction')}, {time.monotonic() - started:.1f} s"
-    )
+    for problem in finished.problems:
+        click.echo(f"warning: {problem}", err=True)
+    for refusal in result.refusals:
+        click.echo(f"refused ({refusal.code}): {refusal.detail}", err=True)
+    if finished.page is not None:
+        click.echo(f"report {finished.page}")
+    done = {
+        "published": "published",
+        "written": "written, not published",
+        "refused": "refused: the current one stays",
+    }[result.report.result]
+    click.echo(f"model {result.version} {done}: {counted(interactions, 'interaction')}, {seconds:.1f} s")
 
 
 def _read_file(file: Path, mapping: tuple[str, ...]) -> "tuple[Interactions, Catalog | None]":
@@ -154,9 +210,20 @@ def _as_visitors(mapping: "ColumnMapping") -> "ColumnMapping":
     return ColumnMapping(renamed(mapping.columns), renamed(mapping.constants))
 
 
-async def _interactions_of_log(
+async def interactions_of_log(
     settings: Settings, report: Callable[[float], None]
-) -> "tuple[Interactions, Catalog | None]":
+) -> "tuple[Interactions, Catalog]":
+    """Return what the event log and the archive hold, and the catalog.
+
+    Args:
+        settings: with the address of a Redis.
+        report: told how much has been read, 0 to 1.
+
+    Raises:
+        click.ClickException: there is nothing.
+        StoreUnavailable: Redis did not answer.
+        ArchiveError: a file of the archive cannot be read.
+    """
     from recommender.interactions import InteractionsBuilder
     from service.history import HistoryCounts, read_history
     from service.stores.log import EventLog
@@ -165,9 +232,8 @@ async def _interactions_of_log(
         catalog = await open_catalog(settings, client, keyspace)
         builder = InteractionsBuilder(catalog)
         counts = HistoryCounts()
-        history = read_history(
-            EventLog(client, keyspace), keyspace, archive_of(settings), counts=counts, progress=report
-        )
+        archive = await readable_archive(settings, client, keyspace)
+        history = read_history(EventLog(client, keyspace), keyspace, archive, counts=counts, progress=report)
         async for visitor_id, event in history:
             builder.add(visitor_id, event)
     if counts.unreadable:

@@ -25,6 +25,7 @@ _ANSWERS: Final = (
     answers.EventsReceipt,
     answers.ProblemAnswer,
     answers.VisitorAnswer,
+    answers.ErasureAnswer,
     answers.CatalogAnswer,
     answers.RemovalAnswer,
     answers.SimilarAnswer,

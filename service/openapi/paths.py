@@ -56,7 +56,7 @@ def _page_paths() -> dict[str, Any]:
                 "personalize",
                 "Apply a page's events and decide: size, homepage variant, recommendations",
                 "The body may be sent as `text/plain` too, which spares browsers the CORS preflight. "
-                "Answered even while Redis is down (`degraded`).",
+                "Answered even while Redis is down (`degraded`) or has no room for events (`events.retry`).",
                 answers={200: answer("PersonalizeAnswer", "The decision.", personal=True)},
                 body=json_body("PersonalizeRequest"),
                 problems=(*_BROWSER_PROBLEMS, *_BODY_PROBLEMS),
@@ -142,6 +142,14 @@ def _shop_paths() -> dict[str, Any]:
                 answers={200: answer("VisitorAnswer", "What is known.", personal=True)},
                 server=True,
                 problems=(401, 403, 404, 405, 503),
+            ),
+            "delete": operation(
+                "erase_visitor",
+                "Erase a visitor: what is remembered, their events in the log, and in the archive",
+                "May be repeated, and never fails because nothing is known. What arrives afterwards starts a new story.",
+                answers={200: answer("ErasureAnswer", "What was deleted.", personal=True)},
+                server=True,
+                problems=(401, 403, 405, 503),
             ),
         },
         "/catalog": {

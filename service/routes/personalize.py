@@ -8,6 +8,7 @@ import msgspec
 from recommender.decisions.question import Question
 from service.answers import EventsReceipt
 from service.crawlers import Crawlers
+from service.log_pressure import EventsRefused
 from service.personalization import Answer, Circumstances, Personalization
 from service.problems import unavailable
 from service.routes.answers import personalize_answer
@@ -18,6 +19,8 @@ from service.stores.connection import StoreUnavailable
 from service.wire import BodyDecoder, CheckedEvents
 
 RETRY_AFTER_SECONDS = 5
+REFUSED_RETRY_AFTER_SECONDS = 60
+"""The archiver makes room once a minute."""
 
 
 class PersonalizeRoutes:
@@ -83,6 +86,11 @@ class PersonalizeRoutes:
                 self._checked(request, body.events, now),
                 now=now,
             )
+        except EventsRefused:
+            raise unavailable(
+                "there is no room for events now, none of these was kept: send them again later",
+                retry_after_seconds=REFUSED_RETRY_AFTER_SECONDS,
+            ) from None
         except StoreUnavailable:
             raise unavailable(
                 "the events cannot be kept now: send them again, repetitions are recognised",

@@ -5,16 +5,20 @@ from typing import Any
 
 import orjson
 
+from recommender.model import TrainingRecord
 from service.answers import (
     CatalogStatus,
     ExperimentsStatusAnswer,
     HealthAnswer,
+    LogStatus,
     ModelStatus,
     ReadinessAnswer,
     RedisStatus,
+    TrainingStatus,
 )
 from service.experiments.status import ExperimentsStatus
 from service.knowledge import Knowledge
+from service.log_pressure import Pressure
 from service.metrics import Metrics
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.stores.connection import StoreUnavailable
@@ -30,7 +34,9 @@ class StatusRoutes:
         ping: returns if Redis answers; raises :class:`StoreUnavailable` otherwise.
         catalog_fresh_at: Unix seconds at which the replica was last known to be fresh, ``None`` before the first.
         model_problem: why the newest published model is not the one in use, if so.
+        last_training: how the last training ended, ``None`` before the first.
         experiments_status: which experiments' definitions are in use, and what is wrong with them.
+        pressure: how full Redis is.
         clock: Unix seconds now.
     """
 
@@ -43,7 +49,9 @@ class StatusRoutes:
         ping: Callable[[], Awaitable[None]],
         catalog_fresh_at: Callable[[], float | None],
         model_problem: Callable[[], str | None],
+        last_training: Callable[[], TrainingRecord | None],
         experiments_status: Callable[[], ExperimentsStatus],
+        pressure: Callable[[], Pressure],
         clock: Callable[[], float],
     ) -> None:
         self._knowledge = knowledge
@@ -52,7 +60,9 @@ class StatusRoutes:
         self._ping = ping
         self._catalog_fresh_at = catalog_fresh_at
         self._model_problem = model_problem
+        self._last_training = last_training
         self._experiments_status = experiments_status
+        self._pressure = pressure
         self._clock = clock
 
     async def healthz(self, _request: Request) -> Reply:
@@ -68,13 +78,15 @@ class StatusRoutes:
         answer: ReadinessAnswer = {
             "status": "ready",
             "redis": redis,
+            "log": self._log(),
             "model": model,
+            "training": self._training(),
             "catalog": catalog,
             "experiments": self._experiments(),
         }
         if catalog["age_seconds"] is None and redis["ok"]:
             answer["status"] = "starting"
-        elif not redis["ok"] or self._model_problem() is not None:
+        elif not redis["ok"] or answer["log"]["refusing"] or self._model_problem() is not None:
             answer["status"] = "degraded"
         status = 503 if answer["status"] == "starting" else 200
         return Reply.of_json(answer, status=status, headers=[NO_STORE])
@@ -96,6 +108,18 @@ class StatusRoutes:
             return {"ok": False, "detail": str(error)}
         return {"ok": True, "detail": None}
 
+    def _log(self) -> LogStatus:
+        pressure = self._pressure()
+        percent = pressure.memory_percent
+        return {
+            "events": pressure.log_events,
+            "limit_events": pressure.limits.log_events or None,
+            "memory_percent": None if percent is None else round(percent, 1),
+            "memory_limit_percent": pressure.limits.memory_percent,
+            "refusing": pressure.is_refusing,
+            "detail": "; ".join(pressure.details) or None,
+        }
+
     def _model(self) -> ModelStatus:
         model = self._knowledge.model
         problem = self._model_problem()
@@ -103,6 +127,17 @@ class StatusRoutes:
             detail = problem or "no model has been published yet: run `kabin train`; newest items are shown"
             return {"version": None, "created_at": None, "detail": detail}
         return {"version": model.version, "created_at": model.created_at, "detail": problem}
+
+    def _training(self) -> TrainingStatus:
+        last = self._last_training()
+        if last is None:
+            return {"result": None, "version": None, "finished_at": None, "reasons": []}
+        return {
+            "result": last.result,
+            "version": last.version,
+            "finished_at": last.finished_at,
+            "reasons": list(last.reasons),
+        }
 
     def _catalog(self) -> CatalogStatus:
         catalog = self._knowledge.catalog

@@ -54,6 +54,23 @@ class FakeCatalog:
 
     items: tuple[FakeItem, ...] = ()
 
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.items)
+
+    @property
+    def row_count(self) -> int:
+        """As many rows as items."""
+        return len(self.items)
+
+    def row(self, item_id: str, /) -> int:
+        """Return the place of an item, -1 if it is not here."""
+        return next((row for row, item in enumerate(self.items) if item.item_id == item_id), -1)
+
+    def in_stock(self, _row: int, /) -> bool:
+        """Everything can be bought."""
+        return True
+
     def resolve(self, identifier: str, /) -> FakeResolved | None:
         """Return the item or SKU of an identifier."""
         for item in self.items:

@@ -23,7 +23,7 @@ from service.experiment_report import (
 )
 from service.exposed_visitors import exposed_visitors
 from service.history import HistoryCounts
-from service.stores.archive import Archive
+from service.stores.archive import Archive, LocalStorage
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.connection import Client, connected
 from service.stores.experiments import RedisExperimentStore
@@ -391,7 +391,7 @@ async def test_only_exposed_visitors_are_read_each_entry_once(client: Client, tm
         async for events in exposed_visitors(
             log,
             keyspace,
-            Archive(tmp_path),
+            Archive(LocalStorage(tmp_path)),
             ["promo-page"],
             counts=counts,
             progress=lambda share, _: shares.append(share),
@@ -411,7 +411,12 @@ async def test_a_report_can_be_asked_for_by_any_clock(client: Client, tmp_path: 
     source = RedisCatalogSource(client, keyspace)
     assert len(await read_costs(source, "EUR")) == 0
     reports = ExperimentReports(
-        log, keyspace, archive=Archive(tmp_path), journal=store, catalog=CATALOG, catalog_source=source
+        log,
+        keyspace,
+        archive=Archive(LocalStorage(tmp_path)),
+        journal=store,
+        catalog=CATALOG,
+        catalog_source=source,
     )
     with pytest.raises(UnknownExperiment, match="there are: none so far"):
         await reports.report("promo-page", ReportOptions(), now=START + DAY)

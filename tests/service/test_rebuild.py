@@ -13,7 +13,7 @@ from recommender.events import Event, EventItem, EventName
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE
 from service.rebuild import Rebuilder
-from service.stores.archive import Archive
+from service.stores.archive import Archive, LocalStorage
 from service.stores.connection import Client, connected
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
@@ -85,7 +85,7 @@ async def test_archive_and_log_count_once_together(
     write_archive(tmp_path, keyspace, [("anna", event) for event in happened[:8]])
     await EventLog(client, keyspace).append_history(("anna", event) for event in happened[4:])
     told: list[tuple[int, int]] = []
-    rebuilt = await _rebuilder(client, keyspace, Archive(tmp_path)).rebuild(
+    rebuilt = await _rebuilder(client, keyspace, Archive(LocalStorage(tmp_path))).rebuild(
         now=START, progress=lambda read, total: told.append((read, total))
     )
     state = await RedisVisitorStore(client, keyspace).read("anna")
@@ -129,7 +129,7 @@ async def test_a_visitor_is_forgotten_as_if_nothing_had_been_rebuilt(
     view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
     write_archive(tmp_path, keyspace, [("anna", view)])
     store, life = RedisVisitorStore(client, keyspace), Lifetimes().state_seconds
-    rebuilder = _rebuilder(client, keyspace, Archive(tmp_path))
+    rebuilder = _rebuilder(client, keyspace, Archive(LocalStorage(tmp_path)))
     assert (await rebuilder.rebuild(now=START + life)).visitors == 0
     assert not (await store.read("anna")).is_known
     assert (await rebuilder.rebuild(now=START + life - 500)).visitors == 1

@@ -127,18 +127,18 @@ def test_from_files_to_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["train", *shop.data]) == 0
     trained = capsys.readouterr().out
     assert "published" in trained
-    assert main(["model", "list", *shop.data]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    mark, version, *_ = line.split()
-    assert mark == "*"
+    assert main(["model", "list", "--json", *shop.data]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    version = listed["current"]
+    assert [each["version"] for each in listed["models"]] == [version]
     assert main(["model", "show", *shop.data]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["version"] == version
     assert 400 < shown["items"] <= 480
     assert main(["train", "--no-publish", *shop.data]) == 0
     capsys.readouterr()
-    assert main(["model", "list", *shop.data]) == 0
-    assert [line[0] for line in capsys.readouterr().out.splitlines()] == ["*", " "]
+    assert main(["model", "list", "--json", *shop.data]) == 0
+    assert [each["current"] for each in json.loads(capsys.readouterr().out)["models"]] == [True, False]
     assert main(["rebuild", *shop.data]) == 0
     assert "visitors rebuilt from" in capsys.readouterr().out
     for question in ("sizes", "recommendations"):

@@ -27,11 +27,13 @@ from recommender.decisions.served import ServedModel
 from service.app import Services, create_app
 from service.experiments.definitions import combine
 from service.knowledge import Knowledge
+from service.log_pressure import NO_PRESSURE, Pressure
 from service.metrics import Metrics
 from service.settings import Settings
 from service.stores.catalog import CatalogChange
 from service.stores.connection import StoreUnavailable
 from service.stores.memory import MemoryVisitorStore
+from service.stores.memory_erasures import MemoryErasures
 from service.stores.memory_experiments import MemoryExperimentStore
 
 SERVER_KEY = "a-server-key-for-tests"
@@ -88,6 +90,11 @@ class FailingStore(MemoryVisitorStore):
         self._ask(visitor_id)
         return await super().pin_homepage(visitor_id, *arguments, **options)
 
+    def drop(self, visitor_id: str) -> Any:
+        """Forget, unless down."""
+        self._ask(visitor_id)
+        return super().drop(visitor_id)
+
     async def ping(self) -> None:
         """Answer, unless down."""
         if self.is_down:
@@ -120,6 +127,7 @@ class Shop:
     policy: list[Policy] = field(default_factory=lambda: [NO_POLICY])
     now: list[float] = field(default_factory=lambda: [NOW])
     experiments: MemoryExperimentStore = field(default_factory=MemoryExperimentStore)
+    pressure: list[Pressure] = field(default_factory=lambda: [NO_PRESSURE])
 
     trusted = TRUSTED
 
@@ -165,6 +173,7 @@ def make_shop(tmp_path: Path) -> MakeShop:
         model: list[ServedModel | None] = [None]
         policy = [NO_POLICY]
         now = [NOW]
+        pressure = [NO_PRESSURE]
         experiments = MemoryExperimentStore(lambda: now[0])
 
         @asynccontextmanager
@@ -189,6 +198,8 @@ def make_shop(tmp_path: Path) -> MakeShop:
             clock=lambda: now[0],
             experiments=experiments,
             refresh_experiments=refresh_experiments,
+            erasures=MemoryErasures(store, lambda: now[0]),
+            pressure=lambda: pressure[0],
         )
         defaults: dict[str, Any] = {
             "data_dir": tmp_path,
@@ -196,7 +207,7 @@ def make_shop(tmp_path: Path) -> MakeShop:
             "allowed_origins": ("https://shop.example",),
         }
         app = create_app(Settings(**(defaults | settings)), services)
-        return Shop(app, store, metrics, model, policy, now, experiments)
+        return Shop(app, store, metrics, model, policy, now, experiments, pressure)
 
     return make
 
@@ -264,6 +275,7 @@ def run_server() -> Callable[..., tuple[int, str]]:
 def spawn(folder: Path, **variables: Any) -> subprocess.Popen[bytes]:
     """Start ``kabin serve`` under the given settings."""
     given = {"data_dir": folder, "server_key": SERVER_KEY, "redis_timeout_ms": 2000} | variables
+    given = {"archive_interval_seconds": 0} | given
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KABIN_")}
     environment |= {f"KABIN_{name.upper()}": str(value) for name, value in given.items() if value != ""}
     with (folder / "log").open("wb") as log:

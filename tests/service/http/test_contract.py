@@ -108,6 +108,8 @@ def test_the_document_states_the_limit_of_events() -> None:
         ("get /items/{id}/similar", "/items/d99/similar", {}, 404),
         ("get /kabin.json", "/kabin.json", {}, 200),
         ("get /kabin-{hash}.js", "/kabin-x.js", {}, 404),
+        ("get /visitors/{id}", "/visitors/anna", {}, 404),
+        ("delete /visitors/{id}", "/visitors/anna", {}, 200),
         ("get /healthz", "/healthz", {}, 200),
         ("get /readyz", "/readyz", {}, 200),
         ("put /catalog", "/catalog", {"content": b"{}"}, 503),
