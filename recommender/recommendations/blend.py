@@ -41,7 +41,7 @@ class BlendSettings:
 
     covisit: CovisitSettings = field(default_factory=CovisitSettings)
     als: AlsSettings = field(default_factory=AlsSettings)
-    als_weight: float = 0.5
+    als_weight: float = 1.0
     walk_weight: float = 2.0
     walk_neighbours: int = 30
     popularity_discount: float = 0.2

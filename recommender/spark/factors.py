@@ -1,13 +1,7 @@
 """Items' vectors from Spark MLlib's ALS, under the settings of the one-machine ALS.
 
-Both minimise ``Σ c_ui (p_ui − x_u·y_i)² + penalty`` with preference ``p`` 1 and confidence ``c`` = alpha × weight
-where a visitor met an item, else 0 and 1. They differ twice:
-
-- MLlib takes the confidence as 1 + alpha × rating: a rating of ``c − 1`` with alpha 1 is the same.
-- The penalty is ``λ (Σ_u ‖x_u‖² + Σ_i ‖y_i‖²)`` on one machine and ``λ' (Σ_u n_u ‖x_u‖² + Σ_i n_i ‖y_i‖²)`` in MLlib, where ``n``
-  counts a visitor's items and an item's visitors (Zhou et al., "Large-scale parallel collaborative filtering for the
-  Netflix prize", AAIM 2008). Scaling all ``x`` by a factor and all ``y`` by its inverse changes no prediction, so only
-  the product of both sides' penalties matters: ``λ' = λ / √(mean n_u · mean n_i)`` gives both the same.
+Both minimise the same (see :mod:`recommender.recommendations.factorisation`), penalties of Zhou et al. (2008) included, with one
+difference: MLlib takes the confidence as 1 + alpha × rating, so a rating of ``c − 1`` with alpha 1 is the same.
 """
 
 # ruff: noqa: PLC0415 - pyspark is an extra: only who trains on Spark has it
@@ -20,7 +14,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from recommender.recommendations.als import AlsSettings, OnIteration, confidence_matrix
+from recommender.recommendations.als import AlsSettings, OnIteration, scaled_confidence
 from recommender.recommendations.sessions import Sessions
 from recommender.spark.session import errors_in_words
 
@@ -70,14 +64,14 @@ class SparkFactoriser:
         from pyspark.ml.recommendation import ALS
 
         factors = np.zeros((sessions.item_count, settings.factors), dtype=np.float32)
-        confidence = scaled_confidence(sessions, settings)
+        confidence = scaled_confidence(sessions, settings).tocoo()
         if confidence.nnz == 0:
             return factors
         blocks = max(LEAST_BLOCKS, self._spark.sparkContext.defaultParallelism)
         als = ALS(
             rank=settings.factors,
             maxIter=settings.iterations,
-            regParam=mllib_regularization(confidence, settings.regularization),
+            regParam=settings.regularization,
             implicitPrefs=True,
             alpha=1.0,
             seed=settings.seed,
@@ -124,31 +118,11 @@ def iterations_over(jobs: int, iterations: int) -> int:
     return min(max(0, (jobs - JOBS_BEFORE - 1) // JOBS_OF_ITERATION), iterations - 1)
 
 
-def scaled_confidence(sessions: Sessions, settings: AlsSettings) -> sp.coo_matrix:
-    """Return the confidences that the one-machine ALS learns from, float32 ``[visitors, items]``: alpha on average."""
-    weights = confidence_matrix(sessions, settings.half_life).tocoo()
-    mean_weight = float(weights.sum()) / max(sessions.items.size, 1)
-    weights.data *= np.float32(settings.alpha / mean_weight if mean_weight > 0 else 0.0)
-    weights.eliminate_zeros()
-    return weights
-
-
 def mllib_ratings(confidence: sp.coo_matrix) -> pa.Table:
     """Return what MLlib learns these confidences from: columns ``visitor``, ``item`` (int32) and ``rating`` (float32)."""
     ratings = np.maximum(confidence.data - 1, np.float32(LEAST_RATING))
     columns = {"visitor": confidence.row, "item": confidence.col}
     return pa.table({**{name: codes.astype(np.int32) for name, codes in columns.items()}, "rating": ratings})
-
-
-def mllib_regularization(confidence: sp.coo_matrix, regularization: float) -> float:
-    """Return the penalty that weighs in MLlib as ``regularization`` does on one machine: ``λ / √(mean n_u · mean n_i)``.
-
-    Args:
-        confidence: ``[visitors, items]``, with an entry for each item that a visitor met.
-        regularization: of :class:`AlsSettings`.
-    """
-    visitors, items = np.unique(confidence.row).size, np.unique(confidence.col).size
-    return float(regularization * np.sqrt(visitors * items) / confidence.nnz)
 
 
 def _silent(_done: int, _of: int) -> None:

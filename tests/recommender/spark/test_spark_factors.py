@@ -2,17 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from recommender.recommendations.als import AlsSettings
+from recommender.recommendations.als import AlsSettings, scaled_confidence
 from recommender.recommendations.sessions import Sessions
-from recommender.spark.factors import (
-    iterations_over,
-    mllib_ratings,
-    mllib_regularization,
-    scaled_confidence,
-)
+from recommender.spark.factors import iterations_over, mllib_ratings
 
 SESSIONS = Sessions.of([[0, 1, 2, 1], [1, 2, 3], [5, 6], [6, 5]], 8)
 SETTINGS = AlsSettings(alpha=24.0, half_life=None)
@@ -28,17 +22,11 @@ def test_an_average_interaction_has_the_confidence_alpha() -> None:
 def test_mllib_adds_1_to_a_rating_and_so_gets_1_less() -> None:
     """A confidence of 1 or less, which MLlib would take for a dislike, stays a hair above 1."""
     settings = replace(SETTINGS, alpha=1.0)
-    ratings = mllib_ratings(scaled_confidence(SESSIONS, settings)).to_pydict()
+    ratings = mllib_ratings(scaled_confidence(SESSIONS, settings).tocoo()).to_pydict()
     twice = [rating for rating in ratings["rating"] if rating > 0.5]
     assert twice == pytest.approx([1.0])
     assert min(ratings["rating"]) > 0
     assert len(ratings["visitor"]) == len(ratings["item"]) == 10
-
-
-def test_both_penalties_weigh_the_same_in_the_mean() -> None:
-    """4 visitors met 10 items, 6 items were met 10 times: MLlib multiplies by these numbers, so they are divided out."""
-    regularization = mllib_regularization(scaled_confidence(SESSIONS, SETTINGS), 40.0)
-    assert regularization * np.sqrt(10 / 4 * 10 / 6) == pytest.approx(40.0)
 
 
 def test_progress_never_claims_an_alternation_that_is_not_over() -> None:
