@@ -18,7 +18,7 @@ import msgspec
 from service.archiving.batches import DrainableLog, LogBatch, LogReading
 from service.archiving.compaction import Compacted, Compaction
 from service.archiving.opening import ArchiveOpening
-from service.stores.archive import Archive, ArchiveSnapshot, Manifest, Manifests
+from service.stores.archive import Archive, ArchiveError, ArchiveSnapshot, Manifest, Manifests
 from service.stores.archive.binding import ArchiveBinding
 from service.stores.archive.manifest import ArchiveFile, files_by_day
 from service.stores.archive.reading import EntryKey
@@ -34,6 +34,9 @@ LEASE_TTL_SECONDS: Final = 10.0
 
 ROWS_A_COMMIT: Final = 200_000
 """Some 300 MB of memory while a batch is being written."""
+
+RECORDED_SECONDS: Final = 86_400.0
+"""For so long at least Redis records an erasure, done or not: a rebuild that began before it must not bring the visitor back."""
 
 _TURN_SECONDS: Final = 0.1
 _log = logging.getLogger(__name__)
@@ -145,7 +148,10 @@ class Archiver:
             manifest = await self._note_erasures(await self._opening.open(now), now)
             compaction = Compaction(self._archive.storage)
             compacted = await asyncio.to_thread(compaction.run, manifest, now)
-            await self._erasures.forget(manifest.erased)
+            done = Erased(manifest.removed).with_more(manifest.erased).at
+            await self._erasures.forget(
+                {name: at for name, at in done.items() if at <= now - RECORDED_SECONDS}
+            )
         return compacted
 
     async def adopt(self, now: float) -> str:
@@ -168,11 +174,17 @@ class Archiver:
                     if clock() >= deadline:
                         raise
                 await asyncio.sleep(_TURN_SECONDS)
-            yield
+            try:
+                yield
+            except ArchiveError:
+                self._is_swept = False  # What could not be committed may lie about.
+                raise
 
     async def _note_erasures(self, manifest: Manifest, now: float) -> Manifest:
         """Return a manifest that names all who were erased, so that readers without Redis skip them too."""
-        erased = Erased(manifest.erased).with_more(await self._erasures.all()).at
+        recorded = await self._erasures.all()
+        pending = {name: at for name, at in recorded.items() if at != manifest.removed.get(name)}
+        erased = Erased(manifest.erased).with_more(pending).at
         if erased == manifest.erased:
             return manifest
         noted = msgspec.structs.replace(manifest, number=manifest.number + 1, created_at=now, erased=erased)

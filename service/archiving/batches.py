@@ -10,6 +10,9 @@ from service.stores.archive.reading import EntryKey
 from service.stores.log import FIRST
 from service.stores.log_drain import PAGE, LogHead
 
+BYTES_A_BATCH: Final = 64_000_000
+"""So many rows of 300 bytes are a batch by their number; a browser may send events of 30,000."""
+
 _CALLS_AT_ONCE: Final = 16
 
 
@@ -33,11 +36,13 @@ class LogBatch:
         entries: by partition, oldest first.
         pages: by partition, the id of the last entry of each page.
         size: entries read, events or not.
+        size_bytes: of the events' JSON.
     """
 
     entries: dict[int, list[EntryKey]] = field(default_factory=dict)
     pages: dict[int, list[str]] = field(default_factory=dict)
     size: int = 0
+    size_bytes: int = 0
 
     def add(self, partition: int, head: LogHead) -> None:
         """Take in a page."""
@@ -50,6 +55,7 @@ class LogBatch:
         )
         self.pages.setdefault(partition, []).append(head.last_id)
         self.size += head.size
+        self.size_bytes += sum(len(entry.json) for entry in head.entries)
 
     def in_order(self) -> list[EntryKey]:
         """Return all entries by partition."""
@@ -62,7 +68,7 @@ class LogReading:
     Args:
         log: the event log.
         partitions: how many it has.
-        rows: a batch is given out once it has so many.
+        rows: a batch is given out once it has so many, or :data:`BYTES_A_BATCH`.
     """
 
     def __init__(self, log: DrainableLog, partitions: int, rows: int) -> None:
@@ -86,7 +92,7 @@ class LogReading:
             )
             for (partition, _), head in zip(several, heads, strict=True):
                 self._take(batch, partition, head)
-            if batch.size >= self._rows:
+            if batch.size >= self._rows or batch.size_bytes >= BYTES_A_BATCH:
                 yield batch
                 batch = LogBatch()
         if batch.size:

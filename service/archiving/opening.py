@@ -1,6 +1,7 @@
 """Whether a log and an archive belong together: entries that left for one archive are in no other."""
 
 import asyncio
+import logging
 import uuid
 
 import msgspec
@@ -10,6 +11,8 @@ from service.stores.archive.binding import ArchiveBinding
 from service.stores.archive.manifest import FORMAT
 from service.stores.keys import Keyspace
 from service.stores.log import FIRST
+
+_log = logging.getLogger(__name__)
 
 
 class ArchiveOpening:
@@ -38,12 +41,7 @@ class ArchiveOpening:
         """
         manifest = await asyncio.to_thread(self._manifests.newest)
         if manifest is None:
-            known = await self._binding.read()
-            if known is not None:
-                raise ArchiveMismatch(
-                    f"archive {self._archive.url} is empty, but this Redis has been drained into the archive {known}: set "
-                    "KABIN_ARCHIVE_URL to where that is (is its disk mounted?), or run `kabin archive --adopt` to begin anew"
-                )
+            self._compare(None, await self._binding.read())
             manifest = await self._begun(now)
         if len(manifest.cursor) != self._keyspace.partitions:
             raise ArchiveMismatch(
@@ -55,13 +53,23 @@ class ArchiveOpening:
                 f"archive {self._archive.url} is of the prefix {manifest.prefix!r}, not {self._keyspace.prefix!r}: give each "
                 "prefix a KABIN_ARCHIVE_URL of its own, or run `kabin archive --adopt` if it was renamed"
             )
-        recorded = await self._binding.claim(manifest.archive_id)
-        if recorded != manifest.archive_id:
-            raise ArchiveMismatch(
-                f"archive {self._archive.url} is {manifest.archive_id}, but this Redis has been drained into {recorded}: set "
-                "KABIN_ARCHIVE_URL to where that is, or run `kabin archive --adopt` to go on in this one"
+        if manifest.number > 1 and await self._binding.read() is None:
+            _log.warning(
+                "archive %s has %s events, and this Redis knows of none: right if it has lost its data; a second shop "
+                "needs a KABIN_ARCHIVE_URL of its own",
+                self._archive.url,
+                f"{manifest.rows:,}",
             )
+        self._compare(manifest.archive_id, await self._binding.claim(manifest.archive_id))
         return manifest
+
+    async def check(self) -> None:
+        """Raise ArchiveMismatch if what left the log is not in this archive; change nothing.
+
+        For those who read both: an archive whose disk is not mounted must not pass for one without events.
+        """
+        manifest = await asyncio.to_thread(self._manifests.newest)
+        self._compare(None if manifest is None else manifest.archive_id, await self._binding.read())
 
     async def adopt(self, now: float) -> str:
         """Bind the log to this archive, whichever it was bound to before; return the archive's id."""
@@ -73,6 +81,20 @@ class ArchiveOpening:
             await asyncio.to_thread(self._manifests.commit, moved)
         await self._binding.replace(manifest.archive_id)
         return manifest.archive_id
+
+    def _compare(self, archive_id: str | None, recorded: str | None) -> None:
+        """Raise ArchiveMismatch unless Redis remembers this archive, or none."""
+        if recorded is None or recorded == archive_id:
+            return
+        if archive_id is None:
+            raise ArchiveMismatch(
+                f"archive {self._archive.url} is empty, but this Redis has been drained into the archive {recorded}: set "
+                "KABIN_ARCHIVE_URL to where that is (is its disk mounted?), or run `kabin archive --adopt` to begin anew"
+            )
+        raise ArchiveMismatch(
+            f"archive {self._archive.url} is {archive_id}, but this Redis has been drained into {recorded}: set "
+            "KABIN_ARCHIVE_URL to where that is, or run `kabin archive --adopt` to go on in this one"
+        )
 
     async def _begun(self, now: float) -> Manifest:
         manifest = Manifest(

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,12 @@ RESTART_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 """For a drain that runs when the service ends; one that is killed is made good by the next."""
 
-_COMMAND: Final = (sys.executable, "-m", "service.cli", "archive", "--follow", "--attached")
+_COMMAND: Final = (sys.executable, "-P", "-m", "service.cli", "archive", "--follow", "--attached")
+"""-P: a folder called `service` where a shop starts this is not ours."""
+
+_TOLD_TO_END: Final = (0, -signal.SIGTERM)
+"""Exit codes of an archiver that got SIGTERM, as all processes of a unit do when systemd stops it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -106,7 +112,10 @@ class ArchiverProcess:
             code = process.wait()
             if self._stopping.is_set():
                 return
-            _log.error("the archiver ended with code %s, and is started again in %g s", code, RESTART_SECONDS)
+            if code not in _TOLD_TO_END:
+                _log.error(
+                    "the archiver ended with code %s, and is started again in %g s", code, RESTART_SECONDS
+                )
             if self._stopping.wait(RESTART_SECONDS):
                 return
             if process.stdin is not None:
@@ -123,4 +132,5 @@ class ArchiverProcess:
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
+            start_new_session=True,  # Ctrl-C is for the service, which then ends this one
         )

@@ -41,7 +41,7 @@ async def _import_events(
         catalog = await open_catalog(settings, client, keyspace)
         history = LogHistory(
             EventLog(client, keyspace),
-            rebuilder_of(settings, client, keyspace, catalog),
+            await rebuilder_of(settings, client, keyspace, catalog),
             archive_of(settings),
             archiver_of(settings, client, keyspace),
             time.time(),

@@ -16,11 +16,11 @@ from service.settings import Settings, load_settings
 @click.argument("visitor_ids", nargs=-1, metavar="[VISITOR_ID]...")
 @settings_options(*STORE, "visitor_ttl_days", "session_gap_minutes")
 def rebuild(visitor_ids: tuple[str, ...], **flags: object) -> None:
-    """Recompute visitors' states from the event log.
+    """Recompute visitors' states from event log and archive.
 
     All visitors' states, or those of the visitors named, are computed again from the event log and the archive by
     the functions that handle live events. Do so when the catalog or a parameter has changed what events mean,
-    or after Redis has lost its data. Safe while the service runs.
+    or after Redis has lost its data (import the catalog first). Safe while the service runs.
     """
     settings = load_settings(**flags)
     with redis_of(settings) as reachable:
@@ -30,7 +30,13 @@ def rebuild(visitor_ids: tuple[str, ...], **flags: object) -> None:
 async def _rebuild(settings: Settings, visitor_ids: tuple[str, ...]) -> None:
     async with client_of(settings) as (client, keyspace):
         catalog = await open_catalog(settings, client, keyspace)
-        rebuilder = rebuilder_of(settings, client, keyspace, catalog)
+        if not len(catalog):
+            click.echo(
+                "warning: the catalog is empty, and sizes of items that it lacks leave no trace: "
+                "`kabin import catalog`, then rebuild again",
+                err=True,
+            )
+        rebuilder = await rebuilder_of(settings, client, keyspace, catalog)
         with progress("Rebuilding") as report:
             done = await rebuilder.rebuild(
                 visitor_ids or None,

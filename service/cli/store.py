@@ -124,12 +124,20 @@ def archive_of(settings: Settings) -> "Archive":
 
 
 async def readable_archive(settings: Settings, client: "Client", keyspace: "Keyspace") -> "Archive":
-    """Return the archive without those whose erasure it has not been told of yet."""
+    """Return the archive without those whose erasure it has not been told of yet.
+
+    Raises:
+        ArchiveMismatch: what left the log is in another archive.
+    """
+    from service.archiving.opening import ArchiveOpening
     from service.stores.archive import Archive
+    from service.stores.archive.binding import ArchiveBinding
     from service.stores.erasures import Erased, RedisErasures
 
     erased = Erased(await RedisErasures(client, keyspace).all())
-    return Archive(archive_of(settings).storage, erased)
+    archive = Archive(archive_of(settings).storage, erased)
+    await ArchiveOpening(archive, keyspace, ArchiveBinding(client, keyspace)).check()
+    return archive
 
 
 def archiver_of(
@@ -154,10 +162,14 @@ def archiver_of(
     )
 
 
-def rebuilder_of(
+async def rebuilder_of(
     settings: Settings, client: "Client", keyspace: "Keyspace", catalog: "Catalog"
 ) -> "Rebuilder":
-    """Return what recomputes states, with the parameters that the service would use."""
+    """Return what recomputes states, with the parameters that the service would use.
+
+    Raises:
+        ArchiveMismatch: what left the log is in another archive; states would be computed from what is left.
+    """
     from recommender.events import SECONDS_PER_DAY
     from service.rebuild import Rebuilder
     from service.stores.visitors import Lifetimes
@@ -171,7 +183,7 @@ def rebuilder_of(
             state_seconds=settings.visitor_ttl_days * SECONDS_PER_DAY,
             session_gap_seconds=settings.session_gap_minutes * 60,
         ),
-        archive=archive_of(settings),
+        archive=await readable_archive(settings, client, keyspace),
     )
 
 

@@ -7,6 +7,7 @@ histories by :meth:`EventLog.append_history`. No entry ever expires: the archive
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -104,7 +105,7 @@ class EventLog:
             found: Any = await self._client.xrange(
                 self._keyspace.log(partition), min=f"({after}", count=count
             )
-        return [entry_of(log_id, fields) for log_id, fields in found if b"v" in fields and b"e" in fields]
+        return entries_of(found)
 
     async def entries(self, partition: int, *, after: str = FIRST) -> AsyncIterator[list[LogEntry]]:
         """Yield the entries of a partition after ``after`` in pages, up to the newest at the time of reading."""
@@ -196,9 +197,16 @@ def place_of(log_id: str) -> tuple[int, int]:
     return int(milliseconds), int(number)
 
 
-def entry_of(log_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
-    """Return an entry as Redis answers it."""
-    return LogEntry(log_id.decode(), fields[b"v"].decode(), fields[b"e"])
+def entries_of(found: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[LogEntry]:
+    """Return entries as Redis answers them, without those that are no event of any visitor.
+
+    Nothing of Kabin writes such a one, but it must not keep the others from being archived.
+    """
+    entries = []
+    for log_id, fields in found:
+        with suppress(KeyError, UnicodeDecodeError):
+            entries.append(LogEntry(log_id.decode(), fields[b"v"].decode(), fields[b"e"]))
+    return entries
 
 
 def _identity(visitor_id: str, event_id: str) -> int:

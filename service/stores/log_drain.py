@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from service.stores.connection import Client, Script, unavailable_on_error
 from service.stores.keys import Keyspace
-from service.stores.log import FIRST, LogEntry, entry_of
+from service.stores.log import FIRST, LogEntry, entries_of
 
 PAGE: Final = 500
 """Entries read by one call: they keep Redis from others for half a millisecond."""
@@ -46,8 +46,7 @@ class LogDrain:
                 self._client, [self._keyspace.log(partition)], [f"({after}", count]
             )
         pairs = [(log_id, dict(zip(fields[::2], fields[1::2], strict=True))) for log_id, fields in found]
-        entries = [entry_of(log_id, fields) for log_id, fields in pairs if b"v" in fields and b"e" in fields]
-        return LogHead(entries, len(found), found[-1][0].decode() if found else None, server)
+        return LogHead(entries_of(pairs), len(found), found[-1][0].decode() if found else None, server)
 
     async def trim(self, partition: int, *, through: str, server: bytes) -> bool:
         """Drop the entries up to ``through``, which must have been read from the start of the partition.

@@ -9,6 +9,7 @@ higher one, and has lost if there is any.
 """
 
 import itertools
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -25,6 +26,9 @@ KEPT: Final = 20
 """Manifests that stay: whoever reads the archive while it goes on has the time of so many commits."""
 
 _DIGITS: Final = 8
+_MANIFEST_NAME: Final = re.compile(r"_manifest/\d{8}\.json")
+_DATA_NAME: Final = re.compile(r"date=\d{4}-\d\d-\d\d/\d{8}-[0-9a-f]+\.parquet")
+"""What is named otherwise was not written by an archiver: nobody reads it, and nobody deletes it."""
 
 
 class ArchiveFile(msgspec.Struct, frozen=True, array_like=True):
@@ -48,6 +52,10 @@ class ArchiveFile(msgspec.Struct, frozen=True, array_like=True):
     def number(self) -> int:
         """The manifest that listed it first."""
         return _number_of(self.name)
+
+
+class _Versioned(msgspec.Struct):
+    format: int
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -109,23 +117,24 @@ class Manifests:
 
     def numbers(self) -> list[int]:
         """Return the numbers of the manifests that are kept, ascending."""
-        return [_number_of(name) for name in self._storage.list(FOLDER) if name.endswith(".json")]
+        return [_number_of(name) for name in self._storage.list(FOLDER) if _MANIFEST_NAME.fullmatch(name)]
 
     def read(self, number: int) -> Manifest:
         """Return one manifest; see :meth:`newest` for the errors."""
         name = _name_of(number)
         try:
-            manifest = msgspec.json.decode(self._storage.read(name), type=Manifest)
+            stored = self._storage.read(name)
+            written_in = msgspec.json.decode(stored, type=_Versioned).format
+            if written_in != FORMAT:
+                raise ArchiveError(
+                    f"archive {self._storage.url_of(name)} has format {written_in}, this Kabin reads {FORMAT}: update it"
+                )
+            return msgspec.json.decode(stored, type=Manifest)
         except msgspec.MsgspecError as error:
             raise ArchiveError(
                 f"archive {self._storage.url_of(name)} is damaged ({error}): restore it from a backup; without it "
                 "nobody knows which files count"
             ) from error
-        if manifest.format != FORMAT:
-            raise ArchiveError(
-                f"archive {self._storage.url_of(name)} has format {manifest.format}, this Kabin reads {FORMAT}: update it"
-            )
-        return manifest
 
     def commit(self, manifest: Manifest) -> None:
         """Make a manifest the newest one, durably and all at once.
@@ -162,7 +171,7 @@ class Manifests:
         """
         self._storage.discard_unfinished()
         # Listed before the manifests are read: what is committed in between is listed by one of them.
-        found = [name for name in self._storage.list() if name.endswith(".parquet")]
+        found = [name for name in self._storage.list() if _DATA_NAME.fullmatch(name)]
         numbers = self.numbers()
         listed = {name for number in numbers for name in _names(self.read(number))}
         orphans = [

@@ -1,6 +1,7 @@
 """Writing the archive's files: one for each UTC day of the events, sorted by partition."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ from service.stores.archive.rows import ARCHIVE_SCHEMA, ROW_GROUP_ROWS
 from service.stores.archive.storage import ArchiveStorage
 
 _EPOCH: Final = date(1970, 1, 1)
-_FIRST_SECOND: Final = datetime.min.replace(tzinfo=UTC).timestamp()
-_LAST_SECOND: Final = datetime.max.replace(tzinfo=UTC).timestamp()
+_YEAR_1: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_YEAR_10000: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp() + SECONDS_PER_DAY
 
 
 class _Outline(msgspec.Struct):
@@ -52,10 +53,15 @@ def write_days(storage: ArchiveStorage, number: int, rows: pa.Table) -> list[Arc
         ArchiveError: a file cannot be written.
     """
     days = np.floor_divide(rows.column("timestamp").to_numpy(), SECONDS_PER_DAY).astype(np.int64)
-    files = []
-    for day in np.unique(days).tolist():
-        mine = rows.filter(pa.array(days == day))
-        files.append(write_day(storage, _EPOCH + timedelta(days=day), number, [mine]))
+    files: list[ArchiveFile] = []
+    try:
+        for day in np.unique(days).tolist():
+            mine = rows.filter(pa.array(days == day))
+            files.append(write_day(storage, _EPOCH + timedelta(days=day), number, [mine]))
+    except ArchiveError:
+        with suppress(ArchiveError):  # Tried again every minute, they would fill what is left of a disk.
+            storage.delete([file.name for file in files])
+        raise
     return files
 
 
@@ -88,6 +94,6 @@ def _outline_of(entry: EntryKey) -> tuple[str | None, float]:
         outline = _decode_outline(entry.event)
     except msgspec.MsgspecError:
         return None, entry.received_at
-    if not _FIRST_SECOND <= outline.timestamp <= _LAST_SECOND:
+    if not _YEAR_1 <= outline.timestamp < _YEAR_10000:
         return outline.name, entry.received_at
     return outline.name, outline.timestamp

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recommender.events import SECONDS_PER_DAY, Event, EventName
+from service.archiving.archiver import RECORDED_SECONDS
 from service.stores.archive import Archive, ArchiveError, ArchiveMismatch, LocalStorage, Manifests
 from service.stores.archive.manifest import KEPT
 from service.stores.erasures import Erased, visitor_hash
@@ -44,7 +45,8 @@ def test_late_events_land_in_their_own_day(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_archived_as_it_is() -> None:
     """An entry that is no event, no UTF-8, or of no year lands in the day of its arrival, once."""
     world = World()
-    entries = [b"{broken", b"\xff\xfe", _event("far", 1e18), b'{"name": 3}']
+    year_10000 = 253_402_300_800.0
+    entries = [b"{broken", b"\xff\xfe", _event("far", 1e18), b'{"name": 3}', _event("next", year_10000)]
     for number, json in enumerate(entries):
         world.log.append(number % 3, "v", json)
     world.drain()
@@ -52,7 +54,7 @@ def test_what_cannot_be_read_is_archived_as_it_is() -> None:
     world.drain()
     assert world.archive().days() == ["2025-11-21"]
     rows = [row.json for rows in world.archive().rows() for row in rows]
-    assert sorted(rows) == sorted([entries[0], "\ufffd\ufffd".encode(), entries[2], entries[3]])
+    assert sorted(rows) == sorted([entries[0], "\ufffd\ufffd".encode(), *entries[2:]])
 
 
 def test_a_drain_tells_what_it_did() -> None:
@@ -105,13 +107,16 @@ def test_erased_visitors_are_skipped_at_once_and_removed_by_compaction() -> None
     assert world.archived().keys() == {*world.accepted, "new"} - {"e1", "e6"}
     files = set(world.archive().files())
     world.compact()
-    assert world.erasures.at == {}
+    assert world.erasures.at == {visitor_hash("v1"): NOW}
     assert world.archived().keys() == {*world.accepted, "new"} - {"e1", "e6"}
     assert world.archive().count() == 9
     assert files.isdisjoint(name for name in world.storage.list() if name.endswith(".parquet"))
     manifest = world.archive().snapshot().manifest
     assert manifest is not None
     assert (manifest.erased, manifest.removed) == ({}, {visitor_hash("v1"): NOW})
+    asyncio.run(world.archiver().compact(NOW + RECORDED_SECONDS))
+    assert world.erasures.at == {}
+    assert world.archive().snapshot().manifest == manifest
 
 
 def test_a_redis_restored_from_before_an_erasure_does_not_bring_it_back() -> None:
@@ -176,6 +181,22 @@ def test_an_archive_that_is_gone_is_not_begun_anew() -> None:
     asyncio.run(world.archiver().adopt(NOW))
     world.drain()
     assert set(world.archived()) == set(world.accepted)
+
+
+def test_a_redis_that_knows_no_archive_goes_on_in_one_that_was_begun(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may have lost its data; it may also be another shop's by mistake, so it is said once."""
+    world = World()
+    world.arrive(3)
+    world.drain()
+    assert caplog.records == []
+    world.binding.archive_id = None
+    world.drain()
+    world.drain()
+    assert [record.getMessage().partition(", ")[2][:28] for record in caplog.records] == [
+        "and this Redis knows of none"
+    ]
 
 
 def test_each_prefix_has_an_archive_of_its_own() -> None:

@@ -63,6 +63,22 @@ def test_the_log_is_moved_and_can_be_read_again(
     assert len(Archive(LocalStorage(tmp_path / "archive")).files()) == 3
 
 
+def test_states_are_not_rebuilt_without_the_archive(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An archive whose disk is not mounted does not pass for one without events: rebuild and import change nothing."""
+    assert main(["archive", *flags]) == 0
+    (tmp_path / "archive").rename(tmp_path / "unmounted")
+    mapping = "visitor_id=visitor,item_id=item,timestamp=at,event==view_cart"
+    for command in (["rebuild"], ["import", "events", str(tmp_path / "history.csv"), "--map", mapping]):
+        capsys.readouterr()
+        assert main([*command, *flags]) == 1
+        assert "is empty, but this Redis has been drained into" in capsys.readouterr().err
+    (tmp_path / "unmounted").rename(tmp_path / "archive")
+    assert main(["rebuild", *flags]) == 0
+    assert "7 visitors rebuilt from 30 events" in capsys.readouterr().out
+
+
 def test_the_archive_may_be_elsewhere(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +136,27 @@ def test_an_archiver_that_ends_is_started_again(monkeypatch: pytest.MonkeyPatch,
     assert process.pid is None
 
 
+def test_one_that_was_told_to_end_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """All processes of a systemd unit are told at once; Ctrl-C is for the service alone."""
+    monkeypatch.setattr("service.cli.archiver_process.RESTART_SECONDS", 0.01)
+    lives = tmp_path / "lives"
+    script = f"import sys; open({str(lives)!r}, 'a').write('I'); sys.stdin.read()"
+    process = ArchiverProcess((sys.executable, "-c", script), {})
+    process.start()
+    try:
+        _eventually(lambda: lives.exists() and process.pid is not None)
+        first = process.pid
+        assert first is not None
+        assert os.getsid(first) == first
+        os.kill(first, signal.SIGTERM)
+        _eventually(lambda: lives.read_text() == "II")
+    finally:
+        process.stop()
+    assert caplog.records == []
+
+
 def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that stops waits for its archiver only so long."""
     monkeypatch.setattr("service.cli.archiver_process.STOP_SECONDS", 0.01)
@@ -133,8 +170,11 @@ def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_killed_service_takes_its_archiver_along(flags: list[str], tmp_path: Path) -> None:
     """`kabin serve` archives by itself, and leaves no process behind, not even if it is killed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KABIN_")}
+    (tmp_path / "service").mkdir()  # A shop's own, in whose repository Kabin is started.
+    (tmp_path / "service/__init__.py").touch()
     command = [
         sys.executable,
+        "-P",
         "-m",
         "service.cli",
         "serve",
@@ -145,7 +185,9 @@ def test_a_killed_service_takes_its_archiver_along(flags: list[str], tmp_path: P
         *flags,
     ]
     with (tmp_path / "log").open("wb") as log:
-        service = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603 - our own interpreter
+        service = subprocess.Popen(  # noqa: S603 - our own interpreter
+            command, env=environment, stdout=log, stderr=log, cwd=tmp_path
+        )
     try:
         archive = Archive(LocalStorage(tmp_path / "archive"))
         _eventually(lambda: archive.count() == 30)

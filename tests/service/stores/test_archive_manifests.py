@@ -8,6 +8,7 @@ import pytest
 from service.stores.archive import (
     Archive,
     ArchiveConflict,
+    ArchiveError,
     ArchiveFile,
     LocalStorage,
     Manifest,
@@ -64,6 +65,34 @@ def test_only_files_that_nobody_can_list_any_more_are_swept(tmp_path: Path) -> N
     manifests.commit(_manifest(2, listed))
     assert manifests.sweep() == 1
     assert storage.list("date=2025-11-21") == [listed, coming]
+
+
+def test_files_of_others_are_neither_read_nor_deleted(tmp_path: Path) -> None:
+    """Whoever keeps something of their own in the folder, or whose file system does, stops no archiver and loses nothing."""
+    storage = LocalStorage(tmp_path)
+    manifests = Manifests(storage)
+    manifests.commit(_manifest(1))
+    others = [
+        "_manifest/._00000001.json",
+        "_manifest/notes.json",
+        "date=2025-11-21/00000001.parquet",
+        "mine.parquet",
+    ]
+    for name in others:
+        storage.create(name, b"")
+    assert (manifests.numbers(), manifests.sweep()) == ([1], 0)
+    assert set(others) <= set(storage.list())
+
+
+def test_a_newer_format_is_told_from_damage(tmp_path: Path) -> None:
+    """Whatever a newer Kabin writes, the advice is to update and not to restore a backup."""
+    storage = LocalStorage(tmp_path)
+    storage.create("_manifest/00000001.json", b'{"format": 2, "files": []}')
+    with pytest.raises(ArchiveError, match="has format 2, this Kabin reads 1: update it"):
+        Manifests(storage).newest()
+    storage.create("_manifest/00000002.json", b'{"format": 1, "files"')
+    with pytest.raises(ArchiveError, match="is damaged"):
+        Manifests(storage).newest()
 
 
 def test_a_manifest_tells_what_the_archive_is(tmp_path: Path) -> None:

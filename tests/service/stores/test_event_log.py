@@ -86,6 +86,7 @@ async def test_an_unreadable_entry_is_no_obstacle(client: Client, keyspace: Keys
     key = keyspace.log(keyspace.partition_of("v0"))
     await client.xadd(key, {"v": "v0", "e": b"{broken"})
     await client.xadd(key, {"other": "thing"})
+    await client.xadd(key, {"v": b"\xff", "e": b"{}"})
     assert (await log.append_history(_history(1, 2))).appended == 2
     entries = await log.read(keyspace.partition_of("v0"))
     assert len(entries) == 3
