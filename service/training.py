@@ -101,8 +101,10 @@ def run_training(
     page: Path | None = None
     try:
         page = write_report(reports_dir, result.report)
-    except OSError as error:
-        problems.append(f"{reports_dir}: the report could not be written: {error}")
+    except Exception as error:  # noqa: BLE001 - the model is live by now: nothing may look like a failed training
+        problems.append(
+            f"{reports_dir}: the report could not be written: {str(error) or type(error).__name__}"
+        )
     return Finished(result, page, tuple(problems))
 
 
@@ -114,12 +116,23 @@ def write_report(reports_dir: Path, report: TrainingReport, *, keep: int = REPOR
     """
     reports_dir.mkdir(parents=True, exist_ok=True)
     page = reports_dir / f"{report.version}.html"
-    page.with_suffix(".json").write_bytes(orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
-    page.write_text(training_page(report), encoding="utf-8")
+    _write(page.with_suffix(".json"), orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2))
+    _write(page, training_page(report).encode())
     for old in sorted(reports_dir.glob("*.html"))[:-keep]:
         old.unlink(missing_ok=True)
         old.with_suffix(".json").unlink(missing_ok=True)
     return page
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a full disk leaves no half of a page that looks like one."""
+    temporary = path.with_name(f".{path.name}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def facts_of(finished: Finished) -> dict[str, Any]:

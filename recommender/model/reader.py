@@ -70,6 +70,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if not path.exists():
+            raise ModelError("there is no such model; `kabin model list` shows those there are") from None
         raise ModelError("there is no manifest.json; not a model, or one that was never finished") from None
     except (ValueError, RecursionError) as error:
         raise ModelError(f"manifest.json is damaged: {error}") from error

@@ -28,7 +28,8 @@ class Comparison:
         from_day: ISO date (UTC) of the first case; None without real times.
         candidate: hits of the candidate, which has seen none of the held-out days.
         current: hits of the current model; None if there is none, or none that could be compared.
-        current_version: of the current model; None if there is none.
+        current_version: of the current model; None if there is none, or the pointer to it is damaged.
+        current_problem: why the current model cannot be read, in words; None if it can, or there is none.
         hit_rate_difference: paired 95 % interval of candidate minus current, of HR@20; None without ``current``.
         mrr_difference: the same of MRR@20.
     """
@@ -40,6 +41,7 @@ class Comparison:
     current_version: str | None
     hit_rate_difference: tuple[float, float] | None
     mrr_difference: tuple[float, float] | None
+    current_problem: str | None = None
 
 
 class CurrentModel(NamedTuple):
@@ -116,11 +118,12 @@ def compare(
     ranks = target_ranks(candidate, held_out.cases_in(candidate_rows))
     hits = Hits.of(ranks)
     served = current.served
-    version = None if served is None else served.version
     # Without times nobody knows what the current model has seen.
     has_seen = from_day is None or (current.seen_until or 0.0) >= held_out.since
     if served is None or served.ranker is None or has_seen or not held_out.cases:
-        return Comparison(len(held_out.cases), from_day, hits, None, version, None, None)
+        return Comparison(
+            len(held_out.cases), from_day, hits, None, current.version, None, None, current.problem
+        )
     others = target_ranks(served.ranker, held_out.cases_in(current_rows))
     found = (ranks != MISSED).astype(np.float64) - (others != MISSED)
     higher = reciprocal_ranks(ranks) - reciprocal_ranks(others)
@@ -129,7 +132,7 @@ def compare(
         from_day=from_day,
         candidate=hits,
         current=Hits.of(others),
-        current_version=version,
+        current_version=current.version,
         hit_rate_difference=paired_interval(found, held_out.clusters, rng),
         mrr_difference=paired_interval(higher, held_out.clusters, rng),
     )

@@ -115,6 +115,8 @@ def unjudged(facts: GateFacts, settings: GateSettings) -> tuple[str, ...]:
 def _why_quality_is_unjudged(comparison: Comparison | None, settings: GateSettings) -> str | None:
     if comparison is None:
         return "Quality is not judged: there is too little history to hold any of it out."
+    if comparison.current_problem is not None:
+        return None  # whoever opened the current model tells that
     if comparison.current_version is None:
         return "There is no current model to compare with: this one is judged by itself alone."
     if comparison.current is None:
@@ -200,9 +202,10 @@ def _volume(facts: GateFacts, settings: GateSettings) -> Iterator[Refusal]:
                 f"{facts.shared_interactions:,} are there now ({_percent(ratio)}; {_percent(settings.least_volume)} to "
                 f"{_percent(settings.most_volume)} is expected): "
                 + (
-                    "a part of the archive is missing."
+                    "a part of the archive is missing, or the current model learned from something else, such as a file; if "
+                    "so, publish this one by hand."
                     if missing
-                    else "something was brought in twice, or more history was imported; if so, publish it by hand."
+                    else "something was brought in twice, or more history was imported; if the latter, publish it by hand."
                 ),
             )
     yield from _newest_day(facts.whole_days, settings)

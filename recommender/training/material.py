@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from recommender.interactions import Interactions
+from recommender.interactions import InteractionError, Interactions
 from recommender.training.bots import bots
 from recommender.training.coverage import StockedCatalog
 from recommender.training.interest import Interest
@@ -49,6 +49,11 @@ class Material:
         shoppers = interactions
         if excluded.size:
             shoppers = interactions.take(~np.isin(interactions.visitor, excluded))
+            if len(shoppers) == 0:
+                raise InteractionError(
+                    f"nothing to learn from: all {len(interactions):,} interactions are of {excluded.size:,} visitors who "
+                    "look at more items than a person can (bots, or one visitor id for everybody)"
+                )
         return cls(
             shoppers,
             BotCounts(int(excluded.size), len(interactions) - len(shoppers)),

@@ -75,6 +75,7 @@ def cli(*, traceback: bool) -> None:
       kabin import events orders.csv --map visitor_id=user,item_id=sku,timestamp=date,event=purchase
       kabin train
       kabin serve
+      kabin nightly --at 03:30
     """
 
 

@@ -180,7 +180,7 @@ def _train(settings: Settings, training: Training, fence: int, checkpoint: Check
                 interactions, catalog = interactions_by_spark(settings, engine.spark)
             else:
                 interactions, catalog = asyncio.run(interactions_of_log(settings, checked(report)))
-        with progress("Training", expected_seconds(reports_dir_of(settings))) as report:
+        with progress("Training", expected_seconds(reports_dir_of(settings), engine.name)) as report:
             report_stage = checked(report)
             finished = run_training(
                 interactions,

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help comes at once
 
 from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -12,9 +13,20 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_POSITIVE: Final = click.FloatRange(0, min_open=True)
-_NOT_NEGATIVE: Final = click.FloatRange(0)
-_PERCENT: Final = click.FloatRange(0, 100)
+
+class _Finite(click.FloatRange):
+    """A range that NaN, which every comparison lets pass, is not in: as a margin it would open the gate."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
+
+_POSITIVE: Final = _Finite(0, min_open=True)
+_NOT_NEGATIVE: Final = _Finite(0)
+_PERCENT: Final = _Finite(0, 100)
 
 _OPTIONS: Final = (
     click.option(

@@ -108,7 +108,7 @@ async def test_missed_nights_are_made_up_for_at_once_by_one(
     assert await world.watch() == ["22. 09:00 for 22. 03:30", "23. 03:30 for 23. 03:30"]
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records]
     (first, _) = [line for line in lines if line["message"] == "night is due"]
-    assert (first["due"], first["missed"]) == ("2026-11-22T03:30+01:00", missed)
+    assert (first["due"], first["nights_due"]) == ("2026-11-22T03:30+01:00", missed)
 
 
 async def test_a_night_done_by_hand_after_it_was_due_counts() -> None:

@@ -84,6 +84,24 @@ def test_what_cannot_be_told_afterwards_changes_nothing_of_what_is_live(
     assert record_training is not full
 
 
+def test_a_page_that_cannot_be_drawn_is_no_failed_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is live by then: a night that called it failed would train again and again."""
+
+    def broken(_report: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("service.training.training_page", broken)
+    finished = trained(tmp_path)
+    record = last_training(tmp_path / "models")
+    assert record is not None
+    assert record.result == "published"
+    assert finished.problems == (
+        f"{tmp_path / 'reports'}: the report could not be written: ZeroDivisionError",
+    )
+
+
 def test_old_reports_are_dropped(tmp_path: Path) -> None:
     """The newest stay; both files of the others go."""
     report = trained(tmp_path).result.report

@@ -38,7 +38,7 @@ def is_tested(report: TrainingReport) -> bool:
 
 
 def _what_stays(comparison: Comparison | None) -> str:
-    if comparison is None:
+    if comparison is None or comparison.current_problem is not None:
         return "What was in use stays in use."
     if comparison.current_version is None:
         return "No model is in use yet."
@@ -52,7 +52,7 @@ def _standing(report: TrainingReport, other: str) -> str:
         return "untested, for want of held-out cases"
     if comparison.current is None:
         found = f"{percent(comparison.candidate.hit_rate)} of what visitors clicked next was among its first 20 recommendations"
-        if comparison.current_version is None:
+        if comparison.current_version is None and comparison.current_problem is None:
             return f"the first model; {found}"
         return f"not comparable with {other}; {found}"
     return _against(comparison, comparison.current, other, report.margin)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.events import SECONDS_PER_DAY
-from recommender.interactions import InteractionKind, Interactions
+from recommender.interactions import InteractionError, InteractionKind, Interactions
 from recommender.training.bots import RATE_LIMITS, bots
 from recommender.training.material import Material
 from tests.recommender.training.clicks import MIDNIGHT, QUICK, shop_days, views
@@ -62,6 +62,12 @@ def test_without_times_nobody_is_a_bot() -> None:
     """Files of sessions have artificial ones, a thousandth of a second apart."""
     assert named(replace(views(looks("v", 5000, 0.001)), timed=False)) == []
     assert bots(views([])).size == 0
+
+
+def test_a_shop_of_bots_alone_is_told_so() -> None:
+    """Also one whose pages send the same visitor id for everybody."""
+    with pytest.raises(InteractionError, match="all 3,000 interactions are of 1 visitors who look at more"):
+        Material.of(views(looks("everybody", 3000, 0.5)), None, QUICK)
 
 
 def test_what_is_left_out_is_counted() -> None:

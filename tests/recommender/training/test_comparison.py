@@ -126,7 +126,7 @@ def test_what_is_live_is_opened_as_it_is(tmp_path: Path) -> None:
     version, served, problem = open_current(tmp_path)
     assert (version, served) == ("20251121T033000Z-000", None)
     assert problem is not None
-    assert "no manifest" in problem
+    assert "no such model" in problem
     nothing = open_current(tmp_path)
     assert nothing.seen_until is None
     assert nothing.rows_of(["a", "b"]).tolist() == [-1, -1]

@@ -21,6 +21,7 @@ from recommender.model import (
 from recommender.recommendations.als import AlsSettings, OnIteration, fit_item_factors
 from recommender.recommendations.sessions import Sessions
 from recommender.training import GateSettings, TrainingResult, train
+from recommender.training.render.words import verdict
 from tests.recommender.fake_catalog import FakeCatalog, FakeItem
 from tests.recommender.training.clicks import MIDNIGHT, QUICK, shop_days
 
@@ -170,6 +171,8 @@ def test_a_damaged_current_model_is_replaced_and_mentioned(shop: Interactions, l
         result = night(shop, live)
         assert result.published
         assert any("cannot be read, so nothing was compared" in note for note in result.notes)
+        assert not any("There is no current model" in note for note in result.notes)
+        assert "the first model" not in verdict(result.report)
         assert current_version(live) == result.version
 
 

@@ -46,6 +46,13 @@ def test_a_report_of_figures_that_are_no_numbers_is_still_json() -> None:
 
 WORSE = comparison(candidate=Hits(0.49, 0.24, 5_000), hit_rate_difference=(-0.018, -0.002))
 UNSURE = comparison(candidate=Hits(0.503, 0.25, 5_000), hit_rate_difference=(-0.004, 0.01))
+UNREADABLE = comparison(
+    current=None,
+    current_version=None,
+    hit_rate_difference=None,
+    mrr_difference=None,
+    current_problem="CURRENT: 'x' is no model version",
+)
 FIRST = comparison(current=None, current_version=None, hit_rate_difference=None, mrr_difference=None)
 
 
@@ -95,6 +102,13 @@ FIRST = comparison(current=None, current_version=None, hit_rate_difference=None,
                 "first 20 recommendations."
             ),
         ),
+        (
+            full_report(comparison=UNREADABLE),
+            (
+                "Published: not comparable with the model it replaces; 52.0 % of what visitors clicked next was among its "
+                "first 20 recommendations."
+            ),
+        ),
         (bare_report(), "Published: untested, for want of held-out cases."),
         (full_report(comparison=comparison(cases=0)), "Published: untested, for want of held-out cases."),
         (bare_report(margin=None), "Published without the gate: untested, for want of held-out cases."),
@@ -112,6 +126,10 @@ FIRST = comparison(current=None, current_version=None, hit_rate_difference=None,
         (
             full_report(result="refused", refusals=(Refusal("not_finite", "x"),), comparison=FIRST),
             "Refused: it holds values that are no numbers. No model is in use yet.",
+        ),
+        (
+            full_report(result="refused", refusals=(Refusal("not_finite", "x"),), comparison=UNREADABLE),
+            "Refused: it holds values that are no numbers. What was in use stays in use.",
         ),
         (
             bare_report(result="refused", refusals=(Refusal("unreadable", "x"),)),

@@ -147,7 +147,7 @@ def test_two_models_are_compared_in_words_and_in_json(
     assert found["settings"] == {"popular": [0, 1]}
     assert (found["agreement"], found["items"], found["changed"]) == (1.0, [3, 3], [])
     assert main(["model", "diff", first, "20300101T000000Z-000", *models.flags]) == 1
-    assert "not a model" in capsys.readouterr().err
+    assert "there is no such model" in capsys.readouterr().err
 
 
 def test_a_model_is_shown_as_json(models: Models, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,16 @@ def test_bounds_must_be_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "the least, 50, is above the most, 20" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--margin-percent", "--tune-seconds", "--holdout-days"])
+def test_what_is_no_number_does_not_open_the_gate(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is greater than NaN, so no loss would be; an infinite span has no beginning."""
+    for value in ("nan", "inf"):
+        assert main(["train", "absent.csv", option, value, "--data-dir", str(tmp_path)]) == 2
+        assert option in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -152,7 +152,7 @@ def test_nights_from_events_over_http_to_the_model_in_the_answers(
         night.resume()
         eventually(lambda: bool(watch.said("waiting")), watch.log)
         (due,) = watch.said("night is due")
-        assert due["missed"] == 2
+        assert due["nights_due"] == 2
         (end,) = watch.said("night ends")
         assert (end["level"], end["result"]) == ("info", "published")
         watch.process.send_signal(signal.SIGTERM)

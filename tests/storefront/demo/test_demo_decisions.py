@@ -113,4 +113,7 @@ def test_recommendations_are_in_stock_and_in_the_visitors_size(visitor: DemoVisi
         assert size not in item.sold_out
         fitting += is_said_to_fit
     assert fitting
-    expect(visitor.told("sources")).to_contain_text(f"{fitting} in your size")
+    told = re.search(r"(\d+) in your size", visitor.told("sources").inner_text())
+    # The panel speaks of the answer, of which a slot shows the first few.
+    assert told is not None
+    assert int(told[1]) >= fitting
