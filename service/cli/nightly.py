@@ -52,14 +52,6 @@ _log = logging.getLogger(__name__)
     help="With --now: do nothing if a night has begun since then (Unix seconds).",
 )
 @training_options
-@click.option(
-    "--engine",
-    type=click.Choice(["implicit", "spark"]),
-    default="implicit",
-    show_default=True,
-    help="What trains: this machine, or Apache Spark; see kabin train --help.",
-)
-@click.option("--spark-conf", multiple=True, metavar="NAME=VALUE", help="See kabin train --help.")
 @settings_options(*STORE)
 @click.pass_context
 def nightly(

@@ -49,19 +49,6 @@ REFUSED: Final = 3
 )
 @training_options
 @click.option(
-    "--engine",
-    type=click.Choice(["implicit", "spark"]),
-    default="implicit",
-    show_default=True,
-    help='What fits the items\' vectors: this machine, or Apache Spark (pip install "kabin[spark]").',
-)
-@click.option(
-    "--spark-conf",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="One of Spark's own properties, such as spark.driver.memory=8g; may be repeated.",
-)
-@click.option(
     "--no-publish",
     is_flag=True,
     help="Write the model, but let the services keep theirs (see kabin model publish).",

@@ -79,11 +79,28 @@ _OPTIONS: Final = (
         help="Bounds of the newest whole day's interactions, in percent of the median day of the week before.",
     ),
     click.option("--no-gate", is_flag=True, help="Publish whatever can be read, however bad it is."),
+    click.option(
+        "--engine",
+        type=click.Choice(["implicit", "spark"]),
+        default="implicit",
+        show_default=True,
+        help='What fits the items\' vectors: this machine, or Apache Spark (pip install "kabin[spark]").',
+    ),
+    click.option(
+        "--spark-conf",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="One of Spark's own properties, such as spark.driver.memory=8g; may be repeated.",
+    ),
 )
 
 
 def training_options(command: Command) -> Command:
-    """Add the options to a command; :func:`training_settings` takes their values from its keywords."""
+    """Add the options to a command.
+
+    :func:`training_settings` takes their values from its keywords, but for ``engine`` and ``spark_conf``, which
+    :func:`service.cli.training_engine.training_engine` takes.
+    """
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
