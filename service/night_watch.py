@@ -150,7 +150,9 @@ class NightWatch:
         """Have the night done that was due; where it fails, wait for the next attempt."""
         self._attempts += 1
         missed = self._schedule.missed(begun_at, now)
-        _log.info("night is due", extra=fields(due=self._local(due), nights_due=missed, attempt=self._attempts))
+        _log.info(
+            "night is due", extra=fields(due=self._local(due), nights_due=missed, attempt=self._attempts)
+        )
         ended = await self._run(due)
         if ended is NightExit.TAKEN:
             self._attempts -= 1

@@ -22,7 +22,9 @@ COMMANDS: Final[dict[str, _Entry]] = {
     "train": _Entry("service.cli.train:train", "Train a model on the shop's own events and publish it."),
     "archive": _Entry("service.cli.archive:archive", "Move the event log from Redis into Parquet files."),
     "nightly": _Entry("service.cli.nightly:nightly", "Archive, train and publish once a night."),
-    "rebuild": _Entry("service.cli.rebuild:rebuild", "Recompute visitors' states from event log and archive."),
+    "rebuild": _Entry(
+        "service.cli.rebuild:rebuild", "Recompute visitors' states from event log and archive."
+    ),
     "evaluate": _Entry(
         "service.cli.evaluate:evaluate", "Measure sizes, recommendations or affinity on history."
     ),
