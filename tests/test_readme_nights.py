@@ -12,7 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it comes with schemathesis, without types
 
 from service.cli import cli
-from service.night_watch import NightExit
+from service.nights.watch import NightExit
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 EXECUTABLE = "/opt/kabin/bin/kabin"

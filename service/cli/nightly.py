@@ -22,8 +22,8 @@ from service.logs import JsonLineStream, fields, logging_of
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from service.night_watch import NightExit, NightState
-    from service.schedule import DailySchedule
+    from service.nights.schedule import DailySchedule
+    from service.nights.watch import NightExit, NightState
 
 _OF_THE_WATCH: Final = frozenset({"at", "timezone", "now", "since"})
 """Options that are not handed on to the process that does a night."""
@@ -101,7 +101,7 @@ def _logging() -> Iterator[None]:
 
 def _schedule(at: str | None, timezone: str, *, now: bool) -> "DailySchedule | None":
     """Return when nights are due; None for one now."""
-    from service.schedule import parse_schedule
+    from service.nights.schedule import parse_schedule
 
     if now == (at is not None):
         raise click.UsageError(
@@ -132,7 +132,7 @@ def _same_options(context: click.Context) -> list[str]:
 
 
 async def _watch(schedule: "DailySchedule", settings: Settings, arguments: Sequence[str]) -> int:
-    from service.night_watch import NightWatch
+    from service.nights.watch import NightWatch
 
     watch = NightWatch(schedule, NightProcesses(settings, arguments))
     task = asyncio.create_task(watch.watch())
@@ -162,9 +162,9 @@ class NightProcesses:
         self._arguments = arguments
 
     async def state(self, now: float) -> "NightState":
-        """See :meth:`service.night_watch.NightRunner.state`."""
-        from service.night_watch import NightState
-        from service.nightly import LEASE
+        """See :meth:`service.nights.watch.NightRunner.state`."""
+        from service.nights.night import LEASE
+        from service.nights.watch import NightState
         from service.stores.leases import RedisLeases
         from service.stores.nights import RedisNights
 
@@ -179,8 +179,8 @@ class NightProcesses:
         )
 
     async def run(self, due: float) -> "NightExit":
-        """See :meth:`service.night_watch.NightRunner.run`; a cancelled one is told to end, and waited for."""
-        from service.night_watch import NightExit
+        """See :meth:`service.nights.watch.NightRunner.run`; a cancelled one is told to end, and waited for."""
+        from service.nights.watch import NightExit
 
         process = await asyncio.create_subprocess_exec(
             *_COMMAND, "--since", repr(due), *self._arguments, stdin=asyncio.subprocess.DEVNULL

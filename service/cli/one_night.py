@@ -23,8 +23,7 @@ from service.cli.store import archiver_of, client_of, models_dir_of, reports_dir
 from service.cli.train import interactions_of_log
 from service.cli.training_engine import interactions_by_spark, training_engine
 from service.logs import fields
-from service.night_watch import NightExit
-from service.nightly import (
+from service.nights.night import (
     Checkpoint,
     Facts,
     NightDone,
@@ -35,6 +34,7 @@ from service.nightly import (
     keep_night,
     reason_of,
 )
+from service.nights.watch import NightExit
 from service.settings import Settings
 from service.stores.archive import ArchiveError, ArchiveMismatch
 from service.stores.connection import StoreMisconfigured, StoreUnavailable

@@ -21,8 +21,8 @@ from service.cli import cli, main, one_night
 from service.cli.nightly import NightProcesses, _same_options
 from service.cli.one_night import Training
 from service.logs import JsonLines
-from service.night_watch import NightExit, NightState
-from service.nightly import LEASE, Checkpoint, Trained
+from service.nights.night import LEASE, Checkpoint, Trained
+from service.nights.watch import NightExit, NightState
 from service.settings import Settings
 from service.stores.connection import connected
 from service.stores.keys import Keyspace

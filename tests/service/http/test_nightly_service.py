@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from service.nightly import LEASE
+from service.nights.night import LEASE
 from service.stores.archive import Archive, LocalStorage
 from service.stores.connection import Client, connected
 from service.stores.embedded import EmbeddedValkey

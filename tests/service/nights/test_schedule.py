@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.schedule import DailySchedule, parse_schedule
+from service.nights.schedule import DailySchedule, parse_schedule
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 DAY_SECONDS = 86_400.0

@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import Final, NamedTuple, Protocol
 
 from service.logs import fields
-from service.nightly import MOST_AHEAD_SECONDS, reason_of
-from service.schedule import DailySchedule
+from service.nights.night import MOST_AHEAD_SECONDS, reason_of
+from service.nights.schedule import DailySchedule
 from service.stores.connection import StoreUnavailable
 
 LONGEST_SLEEP_SECONDS: Final = 30.0

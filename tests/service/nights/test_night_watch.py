@@ -10,8 +10,8 @@ from itertools import chain, repeat
 import pytest
 
 from service.logs import JsonLines
-from service.night_watch import ATTEMPTS, NightExit, NightState, NightWatch, retry_seconds
-from service.schedule import parse_schedule
+from service.nights.schedule import parse_schedule
+from service.nights.watch import ATTEMPTS, NightExit, NightState, NightWatch, retry_seconds
 from service.stores.connection import StoreMisconfigured, StoreUnavailable
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 
 from recommender.model import PublicationConflict, current_version, publish, write_model
 from service.logs import JsonLines
-from service.nightly import (
+from service.nights.night import (
     LEASE,
     LEASE_TTL_SECONDS,
     Checkpoint,

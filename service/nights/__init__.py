@@ -1,0 +1,1 @@
+"""Nights: what one does, when it is due, and the watch that keeps them."""
