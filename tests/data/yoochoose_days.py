@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from recommender.evaluation.sessions import YOOCHOOSE_TEST, YOOCHOOSE_TRAIN
 from recommender.events import SECONDS_PER_DAY
-from recommender.interactions import InteractionKind, Interactions
-from recommender.interactions.table import UNKNOWN
+from recommender.interactions import Interactions
 from recommender.recommendations.als import AlsSettings, OnIteration, fit_item_factors
 from recommender.recommendations.sessions import Sessions
+from tests.recommender.training.clicks import views
 
 FILES: Final = (YOOCHOOSE_TRAIN, YOOCHOOSE_TEST)
 FIRST_DAY: Final = 1_396_310_400 // SECONDS_PER_DAY
@@ -30,34 +30,12 @@ def read_yoochoose_days(folder: Path) -> Interactions:
     Raises:
         FileNotFoundError: one of the files is absent.
     """
-    visitors: dict[str, int] = {}
-    items: dict[str, int] = {}
-    clicks: list[tuple[int, int, float]] = []
+    clicks: list[tuple[str, str, float]] = []
     for name in FILES:
         with gzip.open(folder / name, "rt", encoding="ascii", newline="") as lines:
-            clicks += [
-                (
-                    visitors.setdefault(row["SessionId"], len(visitors)),
-                    items.setdefault(row["ItemId"], len(items)),
-                    float(row["Time"]),
-                )
-                for row in csv.DictReader(lines, delimiter="\t")
-            ]
-    visitor, item, timestamp = zip(*clicks, strict=True)
-    count = len(clicks)
-    return Interactions(
-        visitor=np.array(visitor, dtype=np.int32),
-        item=np.array(item, dtype=np.int32),
-        timestamp=np.array(timestamp),
-        kind=np.full(count, InteractionKind.VIEW, dtype=np.uint8),
-        discounted=np.full(count, UNKNOWN, dtype=np.int8),
-        size=np.full(count, UNKNOWN, dtype=np.int32),
-        fit=np.zeros(count, dtype=np.uint8),
-        preselected=np.zeros(count, dtype=np.bool_),
-        visitor_ids=list(visitors),
-        item_ids=list(items),
-        size_labels=[],
-    )
+            rows = csv.DictReader(lines, delimiter="\t")
+            clicks += [(row["SessionId"], row["ItemId"], float(row["Time"])) for row in rows]
+    return views(clicks)
 
 
 def midnight_after(days: int) -> float:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -117,43 +118,45 @@ def test_an_archiver_is_told_what_the_service_knows(monkeypatch: pytest.MonkeyPa
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_an_archiver_that_ends_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+class Running(NamedTuple):
+    """An archiver's stand-in: its keeper, its first process, and the file in which each life leaves a mark."""
+
+    process: ArchiverProcess
+    pid: int
+    lives: Path
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Running]:
+    """Run a command that lives as long as its standard input, and is soon started again."""
+    monkeypatch.setattr("service.cli.archiver_process.RESTART_SECONDS", 0.01)
+    lives = tmp_path / "lives"
+    script = f"import sys; open({str(lives)!r}, 'a').write('I'); sys.stdin.read()"
+    process = ArchiverProcess((sys.executable, "-c", script), {})
+    process.start()
+    try:
+        _eventually(lambda: lives.exists() and process.pid is not None)
+        assert process.pid is not None
+        yield Running(process, process.pid, lives)
+    finally:
+        process.stop()
+
+
+def test_an_archiver_that_ends_is_started_again(running: Running) -> None:
     """Whatever ends it, another takes its place, until the service ends: then it ends with its standard input."""
-    monkeypatch.setattr("service.cli.archiver_process.RESTART_SECONDS", 0.01)
-    lives = tmp_path / "lives"
-    script = f"import sys; open({str(lives)!r}, 'a').write('I'); sys.stdin.read()"
-    process = ArchiverProcess((sys.executable, "-c", script), {})
-    process.start()
-    try:
-        _eventually(lambda: lives.exists() and process.pid is not None)
-        first = process.pid
-        assert first is not None
-        os.kill(first, signal.SIGKILL)
-        _eventually(lambda: lives.read_text() == "II" and process.pid is not None)
-        assert process.pid != first
-    finally:
-        process.stop()
-    assert process.pid is None
+    os.kill(running.pid, signal.SIGKILL)
+    _eventually(lambda: running.lives.read_text() == "II" and running.process.pid is not None)
+    assert running.process.pid != running.pid
+    running.process.stop()
+    assert running.process.pid is None
 
 
-def test_one_that_was_told_to_end_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
+def test_one_that_was_told_to_end_is_no_error(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     """All processes of a systemd unit are told at once; Ctrl-C is for the service alone."""
-    monkeypatch.setattr("service.cli.archiver_process.RESTART_SECONDS", 0.01)
-    lives = tmp_path / "lives"
-    script = f"import sys; open({str(lives)!r}, 'a').write('I'); sys.stdin.read()"
-    process = ArchiverProcess((sys.executable, "-c", script), {})
-    process.start()
-    try:
-        _eventually(lambda: lives.exists() and process.pid is not None)
-        first = process.pid
-        assert first is not None
-        assert os.getsid(first) == first
-        os.kill(first, signal.SIGTERM)
-        _eventually(lambda: lives.read_text() == "II")
-    finally:
-        process.stop()
+    assert os.getsid(running.pid) == running.pid
+    os.kill(running.pid, signal.SIGTERM)
+    _eventually(lambda: running.lives.read_text() == "II")
+    running.process.stop()
     assert caplog.records == []
 
 
