@@ -26,6 +26,9 @@ def context(browser: Browser, device: str, scripting: bool) -> Iterator[BrowserC
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(HEAR_DECISIONS)
         yield context
+        for page in context.pages:
+            # A handler that is still fetching would find its answer disposed of with the context.
+            page.unroute_all(behavior="wait")
 
 
 @pytest.fixture
