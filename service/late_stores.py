@@ -1,15 +1,11 @@
 """Stores for routes that are put together before there is a connection: each says so until it has its target."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import BinaryIO, Final
+from collections.abc import Collection, Mapping
+from typing import BinaryIO
 
 from recommender.decisions.running import ExperimentSummary
-from recommender.events import Event
-from recommender.homepage import HomepageVariant
-from recommender.visitor.effects import Effects
-from recommender.visitor.state import VisitorState
 from service.stores.catalog import CatalogChange, CatalogStore
-from service.stores.connection import StoreUnavailable
+from service.stores.connection import NOT_YET, StoreUnavailable
 from service.stores.erasures import Erasure, Erasures
 from service.stores.experiments import (
     ExperimentDocument,
@@ -18,40 +14,6 @@ from service.stores.experiments import (
     VersionedDocument,
 )
 from service.stores.load import StoreLoad
-from service.stores.visitors import Applied, VisitorStore
-
-NOT_YET: Final = "Redis has not been reached yet"
-
-
-class LateVisitorStore:
-    """A visitors' store that may not be there yet."""
-
-    def __init__(self) -> None:
-        self.target: VisitorStore | None = None
-
-    async def apply(
-        self,
-        visitor_id: str,
-        batch: Sequence[tuple[Event, Effects]],
-        *,
-        now: float,
-        ttl_seconds: int | None = None,
-    ) -> Applied:
-        """See :meth:`service.stores.visitors.VisitorStore.apply`."""
-        return await self._there().apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds)
-
-    async def read(self, visitor_id: str) -> VisitorState:
-        """See :meth:`service.stores.visitors.VisitorStore.read`."""
-        return await self._there().read(visitor_id)
-
-    async def pin_homepage(self, visitor_id: str, variant: HomepageVariant, *, at: float) -> bool:
-        """See :meth:`service.stores.visitors.VisitorStore.pin_homepage`."""
-        return await self._there().pin_homepage(visitor_id, variant, at=at)
-
-    def _there(self) -> VisitorStore:
-        if self.target is None:
-            raise StoreUnavailable(NOT_YET)
-        return self.target
 
 
 class LateCatalogStore:

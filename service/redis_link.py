@@ -10,34 +10,37 @@ from typing import Final
 
 from recommender.departments import DepartmentTable
 from service.late_stores import (
-    NOT_YET,
     LateCatalogStore,
     LateErasures,
     LateExperimentStore,
     LateLoad,
-    LateVisitorStore,
 )
 from service.replica import CatalogReplica
 from service.settings import Settings
 from service.stores.catalog import RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.connection import (
+    NOT_YET,
     Client,
     StoreMisconfigured,
     StoreUnavailable,
     check_server,
     connect,
-    unavailable_on_error,
 )
 from service.stores.erasures import RedisErasures
 from service.stores.experiments import RedisExperimentStore
 from service.stores.keys import Keyspace
 from service.stores.load import RedisLoad
+from service.stores.multiplexed.connection import Limits
+from service.stores.multiplexed.scripts import Multiplexed
 from service.stores.visitors import Lifetimes, RedisVisitorStore
 
 RECONNECT_SECONDS: Final = 1.0
 BULK_TIMEOUT_SECONDS: Final = 30.0
 """Patience with commands that carry a megabyte of catalog, which have a client of their own."""
+
+_FEWEST_WAITING: Final = 1024
+"""Commands that may wait for Redis at once, however few requests a worker takes."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +53,8 @@ class RedisLink:
         departments: the shop's department table.
 
     Attributes:
-        visitors: usable from the start.
+        visitors: usable from the start; with the patience of a page.
+        patient_visitors: the same, with the patience of ``POST /events``.
         catalog_store: likewise.
         experiments: likewise.
         erasures: likewise.
@@ -64,7 +68,9 @@ class RedisLink:
         self._keyspace = Keyspace(settings.redis_prefix)
         self._clients: list[Client] = []
         self._reason = NOT_YET
-        self.visitors = LateVisitorStore()
+        self._shared = Multiplexed(Limits(most_waiting=max(_FEWEST_WAITING, 4 * settings.max_in_flight)))
+        self.visitors = self._visitors_within(settings.redis_timeout_ms)
+        self.patient_visitors = self._visitors_within(settings.events_timeout_ms)
         self.catalog_store = LateCatalogStore()
         self.experiments = LateExperimentStore()
         self.erasures = LateErasures()
@@ -84,20 +90,17 @@ class RedisLink:
             report = await check_server(bulk, keyspace, allow_eviction=settings.allow_eviction)
             patience = max(settings.redis_timeout_ms, settings.events_timeout_ms) / 1000
             client = await self._connect(patience)
+            await self._shared.open(self._url, client)
         except BaseException as error:
             self._reason = str(error)
             await self.close()
             raise
         for warning in report.warnings:
             _log.warning("%s", warning)
-        lifetimes = Lifetimes(
-            state_seconds=settings.visitor_ttl_days * 86_400,
-            session_gap_seconds=settings.session_gap_minutes * 60,
-        )
-        self.visitors.target = RedisVisitorStore(client, keyspace, lifetimes)
+        self._reason = ""
         self.experiments.target = RedisExperimentStore(client, keyspace)
         self.erasures.target = RedisErasures(client, keyspace)
-        self.load.target = RedisLoad(client, keyspace)
+        self.load.target = RedisLoad(client, self._shared.within(settings.events_timeout_ms / 1000), keyspace)
         self.catalog_store.target = RedisCatalogStore(
             bulk, keyspace, default_currency=settings.default_currency, timezone=settings.feed_zone
         )
@@ -125,6 +128,7 @@ class RedisLink:
         """Stop the replica and close the connections; the last catalog stays usable."""
         if self.replica is not None:
             await self.replica.stop()
+        await self._shared.close()
         clients, self._clients = self._clients, []
         for client in clients:
             await client.aclose()
@@ -144,17 +148,27 @@ class RedisLink:
         Raises:
             StoreUnavailable: it does not.
         """
-        if self.visitors.target is None:
+        if self._reason:
             raise StoreUnavailable(self._reason)
-        with unavailable_on_error():
-            await self._clients[-1].ping()
+        await self._shared.ping(self._settings.events_timeout_ms / 1000)
 
-    async def _connect(self, timeout_seconds: float) -> Client:
+    @property
+    def _url(self) -> str:
         url = self._settings.redis_url
         if url is None:
             raise ValueError("the service needs a redis_url: start an embedded server first")
+        return url.get_secret_value()
+
+    def _visitors_within(self, timeout_ms: int) -> RedisVisitorStore:
+        lifetimes = Lifetimes(
+            state_seconds=self._settings.visitor_ttl_days * 86_400,
+            session_gap_seconds=self._settings.session_gap_minutes * 60,
+        )
+        return RedisVisitorStore(self._shared.within(timeout_ms / 1000), self._keyspace, lifetimes)
+
+    async def _connect(self, timeout_seconds: float) -> Client:
         client = await connect(
-            url.get_secret_value(),
+            self._url,
             timeout_seconds=timeout_seconds,
             # One for each request at once, and some for those whose connection is just being given up.
             max_connections=2 * self._settings.max_in_flight,

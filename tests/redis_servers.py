@@ -27,17 +27,35 @@ def eventually(condition: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def redis_server(folder: Path, *options: str, binary: str) -> Iterator[int]:
-    """Run a server with its files in ``folder`` on a free loopback port, which is yielded."""
+def redis_server(
+    folder: Path,
+    *options: str,
+    binary: str,
+    password: str | None = None,
+    configuration: Path | None = None,
+) -> Iterator[int]:
+    """Run a server with its files in ``folder`` on a free loopback port, which is yielded.
+
+    Args:
+        folder: created if absent.
+        options: of the command line.
+        binary: the server.
+        password: with which it can be asked whether it answers.
+        configuration: file of a Sentinel, which it writes to.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options]
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    if configuration is None:
+        arguments += ["--save", "", *options]
+    else:
+        arguments = [str(configuration), *arguments, "--sentinel", *options]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - a server found on this machine, no shell
             [binary, *arguments], stdout=log, stderr=log, start_new_session=True
         )
     try:
-        with Redis(port=port) as client:
+        with Redis(port=port, password=password) as client:
             eventually(lambda: _answers(client), f"{binary} does not answer, see {folder}/server.log")
         yield port
     finally:

@@ -13,11 +13,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 from service.stores.keys import Keyspace
+from service.stores.redis_url import RedisUrl, SentinelClient
 
 Client: TypeAlias = "Redis | RedisCluster"
 
 OLDEST_VERSION: Final = (7, 0)
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
+
+NOT_YET: Final = "Redis has not been reached yet"
+"""What those are told who ask before there is a connection."""
 
 
 class StoreUnavailable(Exception):  # noqa: N818 - what happened, as callers and users call it
@@ -44,7 +48,8 @@ async def connect(url: str, *, timeout_seconds: float, max_connections: int = 51
     decision (events carry ids, so sending them again is safe).
 
     Args:
-        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``; any one node of a Cluster.
+        url: ``redis://``, ``rediss://`` (TLS) or ``unix://``; any one node of a Cluster; or Sentinels, as
+            ``redis+sentinel://user:password@host:26379,host2:26379/service/0``.
         timeout_seconds: how long a command may take.
         max_connections: most connections of this process (to each node); beyond it a command fails, so it must
             exceed the requests handled at once.
@@ -61,7 +66,12 @@ async def connect(url: str, *, timeout_seconds: float, max_connections: int = 51
         "protocol": 2,
     }
     try:
-        single = Redis.from_url(url, **options)
+        parsed = RedisUrl.parse(url)
+        single = (
+            SentinelClient.of(parsed, **options)
+            if parsed.sentinels
+            else Redis.from_url(parsed.plain, **options)
+        )
     except ValueError as error:
         raise StoreMisconfigured(f"KABIN_REDIS_URL: {error}") from error
     try:
@@ -160,12 +170,17 @@ def _check_version(node: str, version: str) -> None:
 
 
 class Script:
-    """A Lua script of this package, run by its hash and sent whole only to a server that lacks it."""
+    """A Lua script of this package, run by its hash and sent whole only to a server that lacks it.
+
+    Attributes:
+        source: its text.
+        sha: its name at the server.
+    """
 
     def __init__(self, name: str) -> None:
-        self._source = (files("service.stores") / "scripts" / f"{name}.lua").read_text("utf-8")
+        self.source = (files("service.stores") / "scripts" / f"{name}.lua").read_text("utf-8")
         # SHA-1 is how Redis names scripts; nothing rests on its strength.
-        self._sha = sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: Client, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """Run on ``keys``, which must share a hash tag; errors are Redis' own.
@@ -174,6 +189,6 @@ class Script:
         then is no repetition.
         """
         try:
-            return await client.execute_command("EVALSHA", self._sha, len(keys), *keys, *arguments)
+            return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await client.execute_command("EVAL", self._source, len(keys), *keys, *arguments)
+            return await client.execute_command("EVAL", self.source, len(keys), *keys, *arguments)

@@ -15,6 +15,7 @@ from service.stores.keys import Keyspace
 from service.stores.log import EventLog
 from service.stores.memory import MemoryVisitorStore
 from service.stores.memory_erasures import MemoryErasures
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore, VisitorStore
 from tests.visitor_events import START, effect
 
@@ -71,7 +72,7 @@ def log(client: Client, crowded: Keyspace) -> EventLog:
 def shop(request: pytest.FixtureRequest, client: Client, crowded: Keyspace) -> Shop:
     """A shop that nobody has visited."""
     if request.param == "redis":
-        return Shop(RedisVisitorStore(client, crowded), RedisErasures(client, crowded))
+        return Shop(RedisVisitorStore(ClientScripts(client), crowded), RedisErasures(client, crowded))
     visitors = MemoryVisitorStore()
     return Shop(visitors, MemoryErasures(visitors))
 
@@ -79,7 +80,7 @@ def shop(request: pytest.FixtureRequest, client: Client, crowded: Keyspace) -> S
 @pytest.fixture
 def redis_shop(client: Client, crowded: Keyspace) -> Shop:
     """A shop in Redis."""
-    return Shop(RedisVisitorStore(client, crowded), RedisErasures(client, crowded))
+    return Shop(RedisVisitorStore(ClientScripts(client), crowded), RedisErasures(client, crowded))
 
 
 @pytest.mark.parametrize("visitor_id", ["anna", "b{e}rt ☂"])

@@ -8,10 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from recommender.departments import DepartmentTable
+from recommender.events import Event, EventItem, EventName
 from service.redis_link import RedisLink
 from service.settings import Settings
 from service.stores.connection import StoreUnavailable, connected
 from service.stores.embedded import EmbeddedValkey
+from tests.visitor_events import START, effect
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -54,3 +56,45 @@ def test_a_redis_that_may_evict_is_used_as_soon_as_it_no_longer_may(
     with EmbeddedValkey(tmp_path / "valkey", append_only=False) as server:
         asyncio.run(scenario(server.url))
     assert len([record for record in caplog.records if "maxmemory-policy" in record.getMessage()]) == 1
+
+
+def test_visits_go_on_when_the_server_comes_back(tmp_path: Path) -> None:
+    """While Redis is away visits are unavailable at once; restarted without its scripts it counts nothing twice."""
+
+    async def scenario(server: EmbeddedValkey) -> None:
+        settings = Settings(
+            data_dir=tmp_path,
+            redis_url=SecretStr(server.url),
+            redis_timeout_ms=10_000,
+            events_timeout_ms=60_000,
+        )
+        link = RedisLink(settings, DepartmentTable.default())
+        batch = [effect(Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),)))]
+        with pytest.raises(StoreUnavailable, match="not been reached"):
+            await link.visitors.apply("anna", batch, now=START)
+        await link.open()
+        assert (await link.visitors.apply("anna", batch, now=START)).accepted == 1
+
+        async def is_away() -> bool:
+            try:
+                await link.patient_visitors.read("anna")
+            except StoreUnavailable:
+                return True
+            return False
+
+        async def is_back() -> bool:
+            return not await is_away()
+
+        await asyncio.to_thread(server.stop)
+        await _until(is_away)
+        with pytest.raises(StoreUnavailable):
+            await link.ping()
+        server.start()
+        await _until(is_back)
+        for visitors in (link.visitors, link.patient_visitors):
+            assert (await visitors.apply("anna", batch, now=START)).duplicate == 1
+        await link.ping()
+        await link.close()
+
+    with EmbeddedValkey(tmp_path / "valkey") as server:
+        asyncio.run(scenario(server))

@@ -21,6 +21,7 @@ from service.stores.connection import (
 )
 from service.stores.embedded import EmbeddedValkey
 from service.stores.keys import Keyspace
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.visitor_events import START, effect
 
@@ -78,22 +79,25 @@ def test_an_old_server_is_refused(version: str) -> None:
 
 
 async def test_nothing_there_is_unavailable(tmp_path: Path) -> None:
-    """A port on which nothing listens, and a socket that does not exist, are unavailable, not tracebacks."""
+    """A port on which nothing listens, a socket that does not exist, Sentinels that are away: unavailable, no traceback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     for url in (f"redis://127.0.0.1:{port}", f"unix://{tmp_path}/no.sock"):
         with pytest.raises(StoreUnavailable):
             await connect(url, timeout_seconds=1)
-    with pytest.raises(StoreMisconfigured, match="KABIN_REDIS_URL"):
-        await connect("http://127.0.0.1", timeout_seconds=1)
+    with pytest.raises(StoreUnavailable):
+        await connect(f"redis+sentinel://127.0.0.1:{port},127.0.0.1:{port}/mymaster", timeout_seconds=1)
+    for url in ("http://127.0.0.1", "redis+sentinel://127.0.0.1"):
+        with pytest.raises(StoreMisconfigured, match="KABIN_REDIS_URL"):
+            await connect(url, timeout_seconds=1)
 
 
 async def test_refusals_of_the_server_are_unavailable(tmp_path: Path) -> None:
     """Out of memory and read-only replicas refuse writes; nothing is half done, reading goes on."""
     with EmbeddedValkey(tmp_path, append_only=False) as server:
         async with connected(server.url, timeout_seconds=5) as client:
-            store = RedisVisitorStore(client, Keyspace())
+            store = RedisVisitorStore(ClientScripts(client), Keyspace())
             await client.config_set("maxmemory", "1")
             await _expect_unavailable_write(store, "OOM|OutOfMemory")
             await client.config_set("maxmemory", "0")
@@ -115,7 +119,7 @@ async def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     server.start()
     try:
         async with connected(server.url, timeout_seconds=5) as client:
-            store = RedisVisitorStore(client, Keyspace())
+            store = RedisVisitorStore(ClientScripts(client), Keyspace())
             await store.apply("anna", [effect(_view())], now=START)
             server.stop()
             await _expect_unavailable(store, "Redis: ")
@@ -152,7 +156,7 @@ async def test_a_server_that_hangs_is_given_up_after_one_try() -> None:
 
 async def test_bytes_of_another_format_are_unavailable(client: Client, keyspace: Keyspace) -> None:
     """A state that this release cannot read is left as it is and said to need a rebuild."""
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     key = keyspace.of_visitor("anna").state
     await client.execute_command("SET", key, b"\x63old")
     with pytest.raises(StoreUnavailable, match="kabin rebuild"):

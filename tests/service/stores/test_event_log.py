@@ -11,6 +11,7 @@ from service.stores.archive import Archive, ArchiveError, LocalStorage
 from service.stores.connection import Client
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.visitor_events import START, effect, events, write_archive
 
@@ -45,7 +46,7 @@ async def test_importing_twice_counts_once(client: Client, keyspace: Keyspace) -
     """A history is appended once, also if it repeats itself, comes again, or overlaps with live events."""
     log = EventLog(client, keyspace)
     history = _history(visitors=30, each=4)
-    await RedisVisitorStore(client, keyspace).apply("v0", [effect(history[0][1])], now=START)
+    await RedisVisitorStore(ClientScripts(client), keyspace).apply("v0", [effect(history[0][1])], now=START)
     first = await log.append_history(history + history[:10])
     again = await log.append_history(iter(history))
     assert (first.appended, first.known) == (119, 11)
