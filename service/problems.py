@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Final, NamedTuple
 
 import orjson
@@ -56,6 +57,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 def unauthorized(detail: str) -> Problem:
     """Return the 401 of a call that needs the server key."""
     return Problem(401, detail, headers=[(b"www-authenticate", b'Bearer realm="kabin"')])
+
+
+def too_many_requests(detail: str, *, retry_after_seconds: float) -> Problem:
+    """Return the 429 of who asks more often than they may; the header has whole seconds, at least one."""
+    seconds = max(1, ceil(retry_after_seconds))
+    return Problem(429, detail, headers=[(b"retry-after", str(seconds).encode())])
 
 
 def unavailable(detail: str, *, retry_after_seconds: int) -> Problem:

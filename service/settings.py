@@ -50,10 +50,22 @@ def _checked_origin(origin: str) -> str:
     return origin.lower()
 
 
+def _checked_network(network: str) -> str:
+    try:
+        return str(ipaddress.ip_network(network, strict=False))
+    except ValueError:
+        raise ValueError(f"{network!r} is no address or network such as 10.0.0.0/8") from None
+
+
 Key = Annotated[SecretStr, AfterValidator(_checked_key)]
 Keys = Annotated[tuple[Key, ...], NoDecode, BeforeValidator(_split)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_checked_origin)], ...], NoDecode, BeforeValidator(_split)
+]
+
+
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_checked_network)], ...], NoDecode, BeforeValidator(_split)
 ]
 
 
@@ -124,7 +136,8 @@ class Settings(BaseSettings):
     # Redis.
     redis_url: SecretStr | None = Field(
         default=None,
-        description="Redis ≥ 7.0 or Valkey, such as `redis://10.0.0.5:6379/0`. "
+        description="Redis ≥ 7.0 or Valkey, such as `redis://10.0.0.5:6379/0`; `rediss://` for TLS, `unix://` for a socket, any node of a "
+        "Cluster, or Sentinels: `redis+sentinel://user:password@host:26379,host2:26379/mymaster/0`. "
         "Empty: an embedded Valkey is started in `KABIN_DATA_DIR`.",
     )
     embedded_fsync: Literal["everysec", "always"] = Field(
@@ -255,6 +268,35 @@ class Settings(BaseSettings):
     )
     max_catalog_mb: int = Field(
         default=1024, ge=1, le=65_536, description="Largest body of `PUT` and `PATCH /catalog` in MiB."
+    )
+    visitor_rate_per_second: float = Field(
+        default=10.0,
+        ge=0,
+        le=10_000,
+        description="Requests a second that a browser may make for one visitor over time; beyond it the answer is 429 and nothing "
+        "is kept. 0: any number. Requests with the server key are never limited.",
+    )
+    visitor_burst: int = Field(
+        default=40, ge=1, le=10_000, description="Requests that a browser may make for one visitor at once."
+    )
+    address_rate_per_second: float = Field(
+        default=100.0,
+        ge=0,
+        le=100_000,
+        description="Requests a second that one address (of IPv6, one /64) may make of each worker over time; beyond it the answer is "
+        "429. 0: any number. Loopback and private addresses that are no trusted proxy are not limited: they are the shop's own "
+        "proxy or server, and everybody would share its rate.",
+    )
+    address_burst: int = Field(
+        default=400,
+        ge=1,
+        le=100_000,
+        description="Requests that one address may make of each worker at once.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Comma-separated networks of proxies in front of Kabin, such as `10.0.0.0/8,127.0.0.1`: for their requests the "
+        "last address in `X-Forwarded-For` that is none of them counts.",
     )
     max_in_flight: int = Field(
         default=256,

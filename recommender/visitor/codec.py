@@ -17,6 +17,7 @@ offset bytes content
        15·n  cart lines: tick 39 bits, present 1, item key 40, SKU key 40
        10·n  views: tick 40 bits, item key 40
        9·n   exposures: Unix second 32 bits, variation 8, experiment key 32
+       7     maybe: the store's own, the visitor's arrival at the rate that they may ask at, Unix µs
 ====== ===== ==============================================================================================
 
 Each section is sorted by its records' bytes, greatest first, which is the order of the tuples. Every record
@@ -38,6 +39,7 @@ FORMAT: Final = 1
 """Format of states and of effects; a release that changes either raises it and rebuilds."""
 
 PIN_OFFSET: Final = 9
+ARRIVAL_BYTES: Final = 7
 
 _HEADER: Final = Struct(">BIIIBI5sddddBBBB")
 _EVIDENCE: Final = Struct(">QI")
@@ -114,7 +116,7 @@ def decode_state(stored: bytes) -> VisitorState:
     viewed_at = cart_at + cart_count * _CART_BYTES
     exposures_at = viewed_at + viewed_count * _VIEWED_BYTES
     end = exposures_at + exposure_count * _EXPOSURE_BYTES
-    if len(stored) != end:
+    if len(stored) not in (end, end + ARRIVAL_BYTES):
         raise StateFormatError(
             f"a stored visitor state has {len(stored)} bytes where its header says {end}: run `kabin rebuild`"
         )
@@ -131,7 +133,9 @@ def decode_state(stored: bytes) -> VisitorState:
                 for high, low in _VIEWED.iter_unpack(stored[viewed_at:exposures_at])
             ]
         ),
-        exposures=tuple([_new(Exposure, record) for record in _EXPOSURE.iter_unpack(stored[exposures_at:])]),
+        exposures=tuple(
+            [_new(Exposure, record) for record in _EXPOSURE.iter_unpack(stored[exposures_at:end])]
+        ),
         homepage=None if variant is None else HomepagePin(pin_second, variant),
         last_seen=last_seen,
         session_started=session_started,

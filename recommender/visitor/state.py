@@ -6,6 +6,7 @@ not repeatable; the store adds each contribution once (see :mod:`recommender.vis
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -40,6 +41,7 @@ def second_of(timestamp: float) -> int:
     return min(max(int(timestamp), 0), 0xFFFF_FFFF)
 
 
+@lru_cache(maxsize=1024)
 def experiment_key_of(experiment_id: str, bucket_version: int = 0) -> int:
     """Return the 32-bit key under which an experiment is remembered (a shop runs tens, not thousands).
 
@@ -140,7 +142,10 @@ class VisitorState(msgspec.Struct, frozen=True):
     def variation_of(self, experiment_id: str, bucket_version: int = 0) -> int | None:
         """Return the variation of an experiment that the visitor was last shown; it sticks."""
         key = experiment_key_of(experiment_id, bucket_version)
-        return next((shown.variation for shown in self.exposures if shown.experiment_key == key), None)
+        for shown in self.exposures:
+            if shown.experiment_key == key:
+                return shown.variation
+        return None
 
     def settled_evidence(self) -> tuple[SizeEvidence, ...]:
         """Return the evidence with each purchase told once, as :func:`settle` defines it."""

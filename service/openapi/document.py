@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service import answers, schemas
+from service import answers, operator_answers, schemas
 from service.experiments import listing
 from service.experiments.bodies import ExperimentChange, SwitchChange
 from service.experiments.definition import ExperimentDefinition
@@ -26,16 +26,16 @@ _ANSWERS: Final = (
     answers.ProblemAnswer,
     answers.VisitorAnswer,
     answers.ErasureAnswer,
-    answers.CatalogAnswer,
-    answers.RemovalAnswer,
+    operator_answers.CatalogAnswer,
+    operator_answers.RemovalAnswer,
     answers.SimilarAnswer,
     listing.ExperimentListAnswer,
     listing.ChangedExperimentAnswer,
     listing.RemovedExperimentAnswer,
     listing.SwitchesAnswer,
-    answers.StorefrontAnswer,
-    answers.HealthAnswer,
-    answers.ReadinessAnswer,
+    operator_answers.StorefrontAnswer,
+    operator_answers.HealthAnswer,
+    operator_answers.ReadinessAnswer,
 )
 
 

@@ -18,6 +18,7 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     413: "The body is too large, or has too many events.",
     415: "The content type is not understood.",
     422: "Fields of the body have wrong values; `errors` has a line for each.",
+    429: "This visitor or address asks too often; try again after `Retry-After` seconds. Nothing of the body was kept.",
     503: "Not possible now; try again after `Retry-After` seconds.",
 }
 

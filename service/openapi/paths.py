@@ -16,7 +16,7 @@ from service.openapi.operations import (
     problem,
 )
 
-_BROWSER_PROBLEMS: Final = (401, 403, 405, 503)
+_BROWSER_PROBLEMS: Final = (401, 403, 405, 429, 503)
 _BODY_PROBLEMS: Final = (400, 408, 413, 415, 422)
 _LIMIT: Final = {
     "name": "limit",

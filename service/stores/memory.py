@@ -9,7 +9,8 @@ from recommender.visitor.codec import encode_pin
 from recommender.visitor.effects import Effects
 from recommender.visitor.ledger import VisitorLedger
 from recommender.visitor.state import EMPTY_STATE, HomepagePin, VisitorState, second_of
-from service.stores.visitors import Applied, Lifetimes
+from service.stores.rates import MICROSECONDS, Rate, early_us, microsecond_of, next_arrival
+from service.stores.visitors import Applied, Lifetimes, RateLimited
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class MemoryVisitorStore:
     def __init__(self, lifetimes: Lifetimes | None = None) -> None:
         self._lifetimes = lifetimes or Lifetimes()
         self._visitors: dict[str, _Remembered] = {}
+        self._arrivals_us: dict[str, int] = {}
 
     async def apply(
         self,
@@ -40,8 +42,11 @@ class MemoryVisitorStore:
         *,
         now: float,
         ttl_seconds: int | None = None,  # noqa: ARG002 - the protocol's; nothing expires here
+        rate: Rate | None = None,
     ) -> Applied:
         """See :meth:`service.stores.visitors.VisitorStore.apply`."""
+        if rate is not None:
+            self._admit(visitor_id, microsecond_of(now), rate)
         second = second_of(now)
         known = self._visitors.get(visitor_id)
         if known is None:
@@ -75,7 +80,15 @@ class MemoryVisitorStore:
     def drop(self, visitor_id: str) -> tuple[Event, ...] | None:
         """Forget a visitor; return the events that had counted, ``None`` if nothing was known."""
         known = self._visitors.pop(visitor_id, None)
+        self._arrivals_us.pop(visitor_id, None)
         return None if known is None else tuple(known.logged)
+
+    def _admit(self, visitor_id: str, now_us: int, rate: Rate) -> None:
+        arrival_us = next_arrival(self._arrivals_us.get(visitor_id, 0), now_us, rate)
+        too_early_us = early_us(arrival_us, now_us, rate)
+        if too_early_us > 0:
+            raise RateLimited(too_early_us / MICROSECONDS)
+        self._arrivals_us[visitor_id] = arrival_us
 
     def logged(self, visitor_id: str) -> tuple[Event, ...]:
         """Return the events that counted, in order of arrival."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -11,10 +12,16 @@ from recommender.homepage import HomepageVariant
 from recommender.visitor.codec import StateFormatError, decode_state, encode_effects, encode_pin
 from recommender.visitor.effects import Effects
 from recommender.visitor.state import EMPTY_STATE, HomepagePin, VisitorState, second_of
-from service.stores.connection import Client, Script, StoreUnavailable, unavailable_on_error
+from service.stores.connection import Script, StoreUnavailable
 from service.stores.keys import Keyspace
+from service.stores.rates import MICROSECONDS, Rate, microsecond_of
+from service.stores.script_runners import ScriptRunner
 
 _DAY_SECONDS: Final = 86_400
+_MOMENT: Final = Struct(">QIQQ")
+"""What the script needs to know of a request's time and rate; numbers as text would cost it 1 µs to read."""
+_UNLIMITED: Final = (0, 0)
+_ACCEPTED: Final = ord("1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,18 @@ class Applied(NamedTuple):
         return len(self.is_new) - sum(self.is_new)
 
 
+class RateLimited(Exception):  # noqa: N818 - what happened, as callers and users call it
+    """A visitor asks more often than they may; nothing was read, applied or logged.
+
+    Args:
+        retry_after_seconds: from when on a request is taken again.
+    """
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(f"too many requests: try again in {retry_after_seconds:.1f} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class VisitorStore(Protocol):
     """What the service needs of a store; every method raises :class:`StoreUnavailable` if it cannot be done."""
 
@@ -61,6 +80,7 @@ class VisitorStore(Protocol):
         *,
         now: float,
         ttl_seconds: int | None = None,
+        rate: Rate | None = None,
     ) -> Applied:
         """Apply a request's events, log those that are new, and return the state, all or nothing.
 
@@ -71,6 +91,10 @@ class VisitorStore(Protocol):
             batch: each event with what :func:`recommender.visitor.effects.effects_of` made of it.
             now: Unix seconds.
             ttl_seconds: how long to keep the visitor from now on; the store's default if not given.
+            rate: how often the visitor may ask; not given, as often as they like.
+
+        Raises:
+            RateLimited: the visitor asks too often; nothing was applied.
         """
         ...
 
@@ -86,10 +110,12 @@ class VisitorStore(Protocol):
 class RedisVisitorStore:
     """The store in Redis or Valkey."""
 
-    def __init__(self, client: Client, keyspace: Keyspace, lifetimes: Lifetimes | None = None) -> None:
-        self._client = client
+    def __init__(self, scripts: ScriptRunner, keyspace: Keyspace, lifetimes: Lifetimes | None = None) -> None:
+        self._scripts = scripts
         self._keyspace = keyspace
-        self._lifetimes = lifetimes or Lifetimes()
+        self._lifetimes = lifetimes = lifetimes or Lifetimes()
+        self._state_ms = lifetimes.state_seconds * 1000
+        self._ring_and_orders_ms = (lifetimes.ring_seconds * 1000, lifetimes.orders_seconds * 1000)
         self._apply = Script("apply")
         self._pin = Script("pin")
         self._encode_event = msgspec.json.Encoder().encode
@@ -101,35 +127,31 @@ class RedisVisitorStore:
         *,
         now: float,
         ttl_seconds: int | None = None,
+        rate: Rate | None = None,
     ) -> Applied:
         """See :meth:`VisitorStore.apply`."""
-        lifetimes = self._lifetimes
         arguments: list[str | bytes | int] = [
-            second_of(now),
-            lifetimes.session_gap_seconds,
-            (lifetimes.state_seconds if ttl_seconds is None else ttl_seconds) * 1000,
-            lifetimes.ring_seconds * 1000,
-            lifetimes.orders_seconds * 1000,
+            _MOMENT.pack(microsecond_of(now), self._lifetimes.session_gap_seconds, *(rate or _UNLIMITED)),
+            self._state_ms if ttl_seconds is None else ttl_seconds * 1000,
+            *self._ring_and_orders_ms,
             visitor_id,
         ]
         for event, effects in batch:
             arguments.append(encode_effects(effects))
             arguments.append(self._encode_event(event))
-        with unavailable_on_error():
-            reply = await self._apply.run(self._client, self._keyspace.of_visitor(visitor_id), arguments)
-        return Applied(_decoded(reply[0]), tuple(flag == ord("1") for flag in reply[1]))
+        reply = await self._scripts.run(self._apply, self._keyspace.of_visitor(visitor_id), arguments)
+        if isinstance(reply, int):
+            raise RateLimited(reply / MICROSECONDS)
+        return Applied(_decoded(reply[0]), tuple([flag == _ACCEPTED for flag in reply[1]]))
 
     async def read(self, visitor_id: str) -> VisitorState:
         """See :meth:`VisitorStore.read`."""
-        with unavailable_on_error():
-            stored = await self._client.execute_command("GET", self._keyspace.of_visitor(visitor_id).state)
-        return _decoded(stored)
+        return _decoded(await self._scripts.get(self._keyspace.of_visitor(visitor_id).state))
 
     async def pin_homepage(self, visitor_id: str, variant: HomepageVariant, *, at: float) -> bool:
         """See :meth:`VisitorStore.pin_homepage`."""
         pin = encode_pin(HomepagePin(second_of(at), variant))
-        with unavailable_on_error():
-            known = await self._pin.run(self._client, [self._keyspace.of_visitor(visitor_id).state], [pin])
+        known = await self._scripts.run(self._pin, [self._keyspace.of_visitor(visitor_id).state], [pin])
         return bool(known)
 
 

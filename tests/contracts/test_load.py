@@ -8,6 +8,7 @@ from redis.asyncio import RedisCluster
 from service.stores.connection import Client, connected
 from service.stores.keys import Keyspace
 from service.stores.load import RedisLoad
+from service.stores.script_runners import ClientScripts
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +28,7 @@ async def _limit(client: Client, megabytes: int) -> None:
 async def test_the_log_is_counted_over_all_partitions(client: Client, keyspace: Keyspace) -> None:
     """Entries of every partition are added up; what has been deleted does not count."""
     keyspace = Keyspace(keyspace.prefix, partitions=9)
-    load = RedisLoad(client, keyspace)
+    load = RedisLoad(client, ClientScripts(client), keyspace)
     assert await load.log_events() == 0
     for partition in (0, 7, 8):
         for _ in range(partition % 3 + 1):
@@ -39,7 +40,7 @@ async def test_the_log_is_counted_over_all_partitions(client: Client, keyspace: 
 
 async def test_memory_is_a_share_of_what_the_server_may_use(client: Client, keyspace: Keyspace) -> None:
     """Without maxmemory there is no share; with it, half the memory is twice the share."""
-    load = RedisLoad(client, keyspace)
+    load = RedisLoad(client, ClientScripts(client), keyspace)
     assert await load.memory_percent() is None
     try:
         await _limit(client, 1000)

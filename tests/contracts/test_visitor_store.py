@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from recommender.affinity import NO_EVIDENCE
 from recommender.events import Event, EventItem, EventName
+from recommender.identifiers import fingerprint
 from recommender.visitor.codec import encode_ring, encode_state
 from recommender.visitor.effects import Effects, OnceContribution
 from recommender.visitor.ledger import ledger_of
@@ -20,6 +21,7 @@ from service.stores.connection import Client, Script, connected
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
 from service.stores.memory import MemoryVisitorStore
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import Lifetimes, RedisVisitorStore
 from tests.visitor_events import PARAMETERS, START, effect, events
 
@@ -39,7 +41,7 @@ async def client(redis_url: str) -> AsyncIterator[Client]:
 @pytest.fixture
 def store(client: Client, keyspace: Keyspace) -> RedisVisitorStore:
     """An empty store."""
-    return RedisVisitorStore(client, keyspace)
+    return RedisVisitorStore(ClientScripts(client), keyspace)
 
 
 def _views(number: int) -> list[Event]:
@@ -78,7 +80,7 @@ def test_the_store_does_what_the_plain_model_does(redis_url: str, requests: list
     async def run() -> None:
         keyspace = Keyspace(f"model-{next(_prefixes)}")
         async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-            store, model = RedisVisitorStore(client, keyspace), MemoryVisitorStore()
+            store, model = RedisVisitorStore(ClientScripts(client), keyspace), MemoryVisitorStore()
             now = START
             for visitor_id, happened, pause in requests:
                 now += pause
@@ -107,7 +109,7 @@ def test_order_and_lateness_do_not_change_the_stored_state(
     """The same events in another order, cut into requests differently, leave the same bytes."""
 
     async def stored(client: Client, order: Sequence[Event]) -> bytes:
-        store = RedisVisitorStore(client, keyspace := Keyspace(f"order-{next(_prefixes)}"))
+        store = RedisVisitorStore(ClientScripts(client), keyspace := Keyspace(f"order-{next(_prefixes)}"))
         remaining = list(order)
         while remaining:
             size = rng.randint(1, len(remaining))
@@ -164,9 +166,10 @@ async def test_events_that_list_many_items_are_recognised_too(
     version = PARAMETERS.sums_version
     batch = []
     for number in range(512):
-        once = tuple(OnceContribution((number << 16) + 2 * k + 1, NO_EVIDENCE) for k in range(40))
+        prints = [fingerprint("once", str(number), str(k)) | 1 for k in range(40)]
+        once = tuple(OnceContribution(print_, NO_EVIDENCE) for print_ in prints)
         event = Event(EventName.VIEW_ITEM, f"e{number}", START, "browser")
-        effects = Effects((number + 1) << 40, affinity=once, affinity_version=version)
+        effects = Effects(fingerprint("event", str(number)) & ~1, affinity=once, affinity_version=version)
         batch.append((event, effects))
     for start in range(0, 512, 32):
         assert (await store.apply("anna", batch[start : start + 32], now=START)).accepted == 32
@@ -218,7 +221,7 @@ async def test_a_pin_is_kept_through_events(store: RedisVisitorStore) -> None:
 async def test_lifetimes(client: Client, keyspace: Keyspace) -> None:
     """State, ring and orders expire, each in its time; the log never does."""
     store = RedisVisitorStore(
-        client, keyspace, Lifetimes(state_seconds=5000, ring_seconds=600, orders_seconds=900)
+        ClientScripts(client), keyspace, Lifetimes(state_seconds=5000, ring_seconds=600, orders_seconds=900)
     )
     keys = keyspace.of_visitor("anna")
     order = Event(EventName.PURCHASE, "o", START, "server", (EventItem("i1-8"),), transaction_id="t")
@@ -250,8 +253,8 @@ async def test_any_text_is_a_visitor_id(store: RedisVisitorStore, client: Client
 async def test_prefixes_are_worlds_of_their_own(client: Client, keyspace: Keyspace) -> None:
     """Two shops on one Redis do not see each other's visitors."""
     batch = [effect(event) for event in _views(2)]
-    await RedisVisitorStore(client, keyspace).apply("anna", batch, now=START)
-    other = RedisVisitorStore(client, Keyspace(keyspace.prefix + "-b"))
+    await RedisVisitorStore(ClientScripts(client), keyspace).apply("anna", batch, now=START)
+    other = RedisVisitorStore(ClientScripts(client), Keyspace(keyspace.prefix + "-b"))
     assert await other.read("anna") == EMPTY_STATE
     assert (await other.apply("anna", batch, now=START)).accepted == 2
 
@@ -285,3 +288,30 @@ async def test_a_fingerprint_across_two_others_is_no_repetition(store: RedisVisi
     for print_ in prints:
         other = msgspec.structs.replace(effects, fingerprint=print_, affinity=())
         assert (await store.apply("anna", [(event, other)], now=START)).accepted == 1
+
+
+async def test_what_is_older_than_a_full_section_is_left_out(store: RedisVisitorStore) -> None:
+    """Eight views are kept; one from before all of them changes nothing, one from after takes the oldest one's place."""
+    happened = [
+        Event(EventName.VIEW_ITEM, f"v{i}", START + i, "browser", (EventItem(f"unknown-{i}"),))
+        for i in range(10)
+    ]
+    full = (await store.apply("anna", [effect(event) for event in happened[1:9]], now=START)).state
+    older = (await store.apply("anna", [effect(happened[0])], now=START)).state
+    newer = (await store.apply("anna", [effect(happened[9])], now=START)).state
+    assert older.recently_viewed == full.recently_viewed
+    assert newer.recently_viewed[1:] == full.recently_viewed[:7]
+
+
+async def test_an_order_takes_what_came_into_the_cart_at_its_moment(store: RedisVisitorStore) -> None:
+    """A line of the same hundredth of a second is bought; one of the next lies in the cart."""
+    cart, order, later = (
+        Event(name, name.value + str(at), at, "browser", (EventItem("i1-8"),))
+        for name, at in (
+            (EventName.ADD_TO_CART, START),
+            (EventName.PURCHASE, START),
+            (EventName.ADD_TO_CART, START + 0.01),
+        )
+    )
+    assert (await store.apply("anna", [effect(cart), effect(order)], now=START)).state.cart == ()
+    assert len((await store.apply("anna", [effect(later)], now=START)).state.cart) == 1
