@@ -169,8 +169,10 @@ class CatalogReplica:
         if state.generation is None:
             raise CatalogGone("the catalog was removed while it was read")
         framing = Framing(self._departments, Texts())
+        # Nobody waits for an answer from a catalog that is not there yet, so the first load need not make room.
+        pause_seconds = _PAUSE_SECONDS if len(self.catalog) else 0.0
         async for segments in self._source.segments(state.generation):
-            await asyncio.to_thread(_add, framing, segments)
+            await asyncio.to_thread(_add, framing, segments, pause_seconds)
         catalog = await asyncio.to_thread(_framed, framing, self._departments, state.version)
         if state.items and not len(catalog):
             raise CatalogGone("the catalog was replaced while it was read")
@@ -207,10 +209,11 @@ class CatalogReplica:
             self._merging.cancel()
 
 
-def _add(framing: Framing, segments: list[bytes]) -> None:
+def _add(framing: Framing, segments: list[bytes], pause_seconds: float) -> None:
     for segment in segments:
         framing.add(decode_table(segment))
-        time.sleep(_PAUSE_SECONDS)
+        if pause_seconds:
+            time.sleep(pause_seconds)
 
 
 def _framed(framing: Framing, departments: DepartmentTable, version: int) -> Catalog:

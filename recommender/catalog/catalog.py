@@ -5,7 +5,7 @@ and :meth:`Catalog.prepare` may run in another one meanwhile.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recommender.catalog.buckets import first_seen_of
 from recommender.catalog.cache import RecentCache
-from recommender.catalog.columns import all_values, as_strings
+from recommender.catalog.columns import all_values, as_strings, scalars
 from recommender.catalog.frame import Frame
 from recommender.catalog.framing import Framing
 from recommender.catalog.item import Item, Resolved
@@ -22,13 +22,25 @@ from recommender.catalog.orders import category_path, matches, paths_of
 from recommender.catalog.overlay import Changes, Overlay
 from recommender.catalog.rows import Row
 from recommender.catalog.segments import rows_by_item, segment_of
+from recommender.catalog.shown import Shown, ShownRow
+from recommender.catalog.stock import Stock
 from recommender.catalog.table import Table
 from recommender.catalog.texts import Texts
 from recommender.departments import DepartmentTable
-from recommender.sizes.size import Size
 
-CACHED_ITEMS: Final = 8192
-"""Items kept as objects: 2.5 KB each with six SKUs, 20 MB in all."""
+CACHED_ITEMS: Final = 4096
+"""Items kept as objects: 2.5 KB each with six SKUs, 10 MB in all. Only pages and events ask for them."""
+
+CACHED_CARDS: Final = 65_536
+"""Cards kept, of which an answer shows a dozen: 400 bytes each, 25 MB in all. One that is not kept costs 8 µs."""
+
+
+class Identifiers(NamedTuple):
+    """Ids of many rows: their 40-bit keys, ascending, and UTF-8 in which each starts and ends at an offset [n + 1]."""
+
+    keys: npt.NDArray[np.uint64]
+    text: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.uint32]
 
 
 class Catalog:
@@ -45,6 +57,7 @@ class Catalog:
         departments: DepartmentTable,
         version: int = 0,
         cached_items: int = CACHED_ITEMS,
+        cached_cards: int = CACHED_CARDS,
     ) -> None:
         self.version = version
         """The store's version of the content."""
@@ -53,14 +66,16 @@ class Catalog:
         self._overlay = Overlay()
         self._listing = Listing(frame, self._overlay)
         self._changes: list[Changes] = []
-        self._row_count = len(frame)
+        self._row_count = self._frame_rows = len(frame)
+        self._frame_keys = scalars(frame.keys)
         self._item_count = len(frame)
         self._sku_count = len(frame.sku_keys)
-        self._in_stock = bytearray(self._listing.orders.in_stock.tobytes())
+        self._stock = Stock.of_frame(frame)
         self._cached_items = cached_items
         self._items: RecentCache[int, Item] = RecentCache(cached_items)
         self._resolved: RecentCache[str, Resolved] = RecentCache(cached_items)
-        self._sizes: RecentCache[int, frozenset[Size]] = RecentCache(2 * cached_items)
+        self._cached_cards = cached_cards
+        self._shown: RecentCache[int, ShownRow] = RecentCache(cached_cards)
 
     @classmethod
     def empty(cls, departments: DepartmentTable | None = None) -> "Catalog":
@@ -223,32 +238,55 @@ class Catalog:
 
     # --- what a recommendation asks ---------------------------------------------------------------------------
 
+    @property
+    def stock(self) -> Stock:
+        """What every row comes in and what of it is in stock; not to be changed."""
+        return self._stock
+
+    @property
+    def steps(self) -> int:
+        """Steps of changes applied: while it stays the same, an id that was unknown is unknown."""
+        return len(self._changes)
+
     def in_stock(self, row: int) -> bool:
         """Tell whether any SKU of the item is in stock."""
-        return self._in_stock[row] == 1
+        return self._stock.bits[row] != 0
 
-    def sizes_in_stock(self, row: int) -> frozenset[Size]:
-        """Return the sizes of the item that can be bought."""
-        sizes = self._sizes.get(row)
-        if sizes is None:
-            item = self._overlay.items.get(row)
-            changed = row in self._overlay.items
-            sizes = (
-                (item.sizes_in_stock() if item else frozenset())
-                if changed
-                else self._frame.sizes_in_stock(row)
-            )
-            self._sizes.put(row, sizes)
-        return sizes
+    @property
+    def identifiers(self) -> Identifiers:
+        """The ids of the bulk's rows."""
+        ids = self._frame.item_ids
+        return Identifiers(self._frame.keys, np.frombuffer(ids.data, np.uint8), ids.offsets)
+
+    def key_at(self, row: int) -> int:
+        """Return the 40-bit key of the item in a row, without building it."""
+        key: int = self._frame_keys[row] if row < self._frame_rows else self.item_at(row).key
+        return key
+
+    def categories_at(self, row: int) -> tuple[str | None, str | None]:
+        """Return the ``product_type`` and the ``google_product_category`` of the item in a row."""
+        if row in self._overlay.items:
+            item = self.item_at(row)
+            return item.product_type, item.google_product_category
+        return self._frame.kinds[row][:2]
+
+    def shown(self, row: int) -> Shown:
+        """Return the item in a row as answers show it."""
+        if row in self._overlay.items:
+            return self.item_at(row)
+        shown = self._shown.get(row)
+        if shown is None:
+            shown = ShownRow(self._frame.item_ids[row], row, self._frame)
+            self._shown.put(row, shown)
+        return shown
 
     def card(self, row: int, now: float) -> dict[str, Any]:
-        """Return what a recommendation shows of an item; see :meth:`recommender.catalog.item.Item.card`."""
-        return self.item_at(row).card(now)
+        """Return what a recommendation shows of an item; see :class:`recommender.catalog.cards.Card`."""
+        return self.shown(row).card(now)
 
     def in_category(self, row: int, category: str) -> bool:
         """Tell whether an item belongs to the category of a page (see :meth:`newest`)."""
-        item = self.item_at(row)
-        return matches(category_path(category), paths_of(item.product_type, item.google_product_category))
+        return matches(category_path(category), paths_of(*self.categories_at(row)))
 
     # --- orders -----------------------------------------------------------------------------------------------
 
@@ -315,7 +353,6 @@ class Catalog:
             row = self._row_count
             self._overlay.new_rows[item.item_id] = row
             self._row_count += 1
-            self._in_stock.append(0)
             previous = None
         else:
             previous = self._item(row)
@@ -325,10 +362,10 @@ class Catalog:
             item = msgspec.structs.replace(item, row=row)
         self._item_count += previous is None
         self._sku_count += len(item.skus) - (0 if previous is None else len(previous.skus))
-        self._in_stock[row] = item.in_stock
+        self._stock.put(row, item)
         self._overlay.put(item)
         self._items.discard(row)
-        self._sizes.discard(row)
+        self._shown.discard(row)
 
     def _remove(self, item_id: str) -> None:
         row = self.row(item_id)
@@ -337,10 +374,10 @@ class Catalog:
             return
         self._item_count -= 1
         self._sku_count -= len(item.skus)
-        self._in_stock[row] = 0
+        self._stock.put(row, None)
         self._overlay.remove(row)
         self._items.discard(row)
-        self._sizes.discard(row)
+        self._shown.discard(row)
 
     def merged(self) -> "Catalog":
         """Return a catalog without overlay that holds what this one does: half a second for a million SKUs.
@@ -365,4 +402,5 @@ class Catalog:
             departments=self._departments,
             version=version,
             cached_items=self._cached_items,
+            cached_cards=self._cached_cards,
         )

@@ -133,6 +133,10 @@ class Coded(Generic[Value]):
         code: int = self._codes[row]
         return self.values[code]
 
+    def slice_codes(self, start: int, stop: int) -> "memoryview[Any]":
+        """Return the codes of rows ``start`` to ``stop``."""
+        return self._codes[start:stop]
+
     def slice(self, start: int, stop: int) -> list[Value]:
         """Return the values of rows ``start`` to ``stop``."""
         values = self.values

@@ -21,7 +21,9 @@ from recommender.departments import DepartmentTable
 from recommender.sizes.labels import parse_size
 from recommender.sizes.size import Size
 
-_JOINED: Final = 32
+_FRAMED_AT_ONCE: Final = 8
+"""Stored segments framed as one: of 43,000 items each of 1,024 has 42, too few for what arrays cost to set up."""
+_JOINED: Final = 8
 """Tables joined into a larger one as they come: a thousand small ones would leave the heap full of holes."""
 
 
@@ -40,8 +42,20 @@ class Label(NamedTuple):
     size: Size | None
 
 
-def framed(segment: Table, departments: DepartmentTable, texts: Texts) -> Table:
-    """Return what a worker keeps of a stored segment: texts per item, departments and sizes parsed."""
+Labels = dict[tuple[Any, ...], Label]
+"""Labels by department, size, size system and size type."""
+
+
+def framed(segment: Table, departments: DepartmentTable, texts: Texts, labels: Labels | None = None) -> Table:
+    """Return what a worker keeps of a stored segment: texts per item, departments and sizes parsed.
+
+    Args:
+        segment: of whole items.
+        departments: the shop's table.
+        texts: where titles and links go.
+        labels: sizes parsed before, added to; a shop has a few hundred, and reading each anew in every segment takes a
+            quarter of the time that loading a catalog takes.
+    """
     firsts = segment.starts[:-1]
     kinds = _kinds(segment, firsts, departments)
     shown = [all_values(as_strings(segment.skus[name]).take(firsts)) for name in Text._fields]
@@ -59,7 +73,7 @@ def framed(segment: Table, departments: DepartmentTable, texts: Texts) -> Table:
         {
             "key": segment.skus["key"],
             "sku_id": segment.skus["id"],
-            "size": Coded.of(_labels(segment, kinds)),
+            "size": Coded.of(_labels(segment, kinds, {} if labels is None else labels)),
             "color": segment.skus["color"],
             "price": narrow(as_array(segment.skus["price"])),
             "sale_price": narrow(as_array(segment.skus["sale_price"])),
@@ -81,13 +95,23 @@ class Framing:
     def __init__(self, departments: DepartmentTable, texts: Texts) -> None:
         self.texts = texts
         self._departments = departments
+        self._labels: Labels = {}
+        self._stored: list[Table] = []
         self._small: list[Table] = []
         self._large: list[Table] = []
 
     def add(self, segment: Table) -> None:
         """Take a segment of whole items that no other has: 3 ms for a thousand SKUs."""
         if len(segment):
-            self._small.append(framed(segment, self._departments, self.texts))
+            self._stored.append(segment)
+        if len(self._stored) >= _FRAMED_AT_ONCE:
+            self._frame()
+
+    def _frame(self) -> None:
+        if self._stored:
+            segment = concatenate_tables(self._stored)
+            self._stored.clear()
+            self._small.append(framed(segment, self._departments, self.texts, self._labels))
         if len(self._small) >= _JOINED:
             self._join()
 
@@ -98,6 +122,7 @@ class Framing:
 
     def tables(self) -> list[Table]:
         """Return the framed tables, and forget them."""
+        self._frame()
         self._join()
         tables, self._large = self._large, []
         return tables
@@ -119,8 +144,7 @@ def _kinds(segment: Table, firsts: Rows, departments: DepartmentTable) -> list[K
     return kinds
 
 
-def _labels(segment: Table, kinds: Sequence[Kind]) -> list[Label]:
-    label_of: dict[tuple[Any, ...], Label] = {}
+def _labels(segment: Table, kinds: Sequence[Kind], label_of: Labels) -> list[Label]:
     labels = []
     departments = np.repeat([kind.department for kind in kinds], np.diff(segment.starts)).tolist()
     names = ("size", "size_system", "size_type")

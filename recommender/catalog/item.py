@@ -4,12 +4,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from recommender.catalog.money import major_units
+from recommender.catalog.cards import Card, card_of
+from recommender.catalog.texts import Text
 from recommender.identifiers import key_of
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.size import Size
-
-ALWAYS = (float("-inf"), float("inf"))
 
 
 class Sku(msgspec.Struct, frozen=True, gc=False):
@@ -50,14 +49,6 @@ class Sku(msgspec.Struct, frozen=True, gc=False):
         if self.sale_price_minor is not None and self.on_sale(now):
             return self.sale_price_minor
         return self.price_minor
-
-
-class Card(NamedTuple):
-    """What a recommendation shows of an item, and between which moments (Unix seconds) it stays true."""
-
-    content: dict[str, Any]
-    valid_from: float
-    valid_until: float
 
 
 class Item(msgspec.Struct, eq=False, gc=False):
@@ -111,35 +102,24 @@ class Item(msgspec.Struct, eq=False, gc=False):
         """Return the item's SKU of this 40-bit key."""
         return next((sku for sku in self.skus if sku.key == sku_key), None)
 
+    def card_json(self, now: float) -> bytes:
+        """Return the JSON of the item's card at ``now`` (Unix seconds), see :class:`~recommender.catalog.cards.Card`."""
+        return self._card_at(now).json
+
     def card(self, now: float) -> dict[str, Any]:
-        """Return what a recommendation shows: the SKU in stock that is cheapest at ``now`` sets the prices.
+        """Return what the card says."""
+        return self._card_at(now).content()
 
-        Keys: ``title, link, image_link, price, sale_price, currency``; prices in major units (59.9), the sale
-        price ``None`` unless it holds. The dictionary is shared: do not change it.
-        """
+    def _card_at(self, now: float) -> Card:
         card = self._card
-        if card is None or not card.valid_from <= now < card.valid_until:
-            self._card = card = self._build_card(now)
-        return card.content
-
-    def _build_card(self, now: float) -> Card:
-        offered = [sku for sku in self.skus if sku.in_stock] or self.skus
-        sku = min(offered, key=lambda offer: offer.current_price_minor(now))
-        sale_price_minor = sku.sale_price_minor if sku.on_sale(now) else None
-        ends = [end for offer in offered for end in (offer.sale_from, offer.sale_until) if end is not None]
-        content = {
-            "title": self.title,
-            "link": self.link,
-            "image_link": self.image_link,
-            "price": major_units(sku.price_minor, sku.currency),
-            "sale_price": None if sale_price_minor is None else major_units(sale_price_minor, sku.currency),
-            "currency": sku.currency,
-        }
-        return Card(
-            content,
-            max((end for end in ends if end <= now), default=ALWAYS[0]),
-            min((end for end in ends if end > now), default=ALWAYS[1]),
-        )
+        if card is None or not card.holds(now):
+            offered = [sku for sku in self.skus if sku.in_stock] or self.skus
+            offers = [
+                (sku.price_minor, sku.sale_price_minor, sku.sale_from, sku.sale_until, sku.currency)
+                for sku in offered
+            ]
+            card = self._card = card_of(Text(self.title, self.link, self.image_link or ""), offers, now)
+        return card
 
 
 class Resolved(NamedTuple):

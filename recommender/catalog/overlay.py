@@ -29,6 +29,8 @@ class Changes(NamedTuple):
         texts = Texts()
         frame = Frame.of([framed(segment, departments, texts)], texts)
         items = tuple(frame.item(row, numbered=-1) for row in range(len(frame)))
+        for item in items:
+            item.ladder()  # remembered, so that applying does not have to make it
         return cls(items, tuple(removed), segment)
 
 

@@ -1,10 +1,20 @@
-"""Titles and links of the catalog, compressed in small blocks that one card opens at a time."""
+"""Titles and links of the catalog, compressed two by two against a dictionary of the first of them.
+
+What texts of one shop share (hosts, folders, words) stands in the dictionary, so a block need not hold many of them
+to be small. Of 176 bytes each, 65 remain and reading one costs 1.5 µs; blocks of 16 without a dictionary are 50
+bytes a text and 17 µs, as all of a block has to be opened.
+"""
 
 import zlib
 from typing import Final, NamedTuple
 
-BLOCK: Final = 16
-"""Texts of a block: of 213 bytes each, 32 bytes a text remain and opening a block takes 7 µs (32: 27 bytes, 11 µs)."""
+BLOCK: Final = 2
+"""Texts of a block (one alone: 88 bytes and 1 µs; four: 50 bytes and 7 µs, as zlib then makes a code of its own)."""
+_DICTIONARY_BYTES: Final = 4000
+_WINDOW_BITS: Final = -12
+"""A window of 4 KB, which holds the dictionary, and no checksum: what is read here was written by this process."""
+_LEVEL: Final = 6
+_MEMORY_LEVEL: Final = 4
 _FIELD: Final = "\x1f"
 _RECORD: Final = "\x1e"
 
@@ -25,6 +35,7 @@ class Texts:
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
+        self._dictionary = b""
 
     def __len__(self) -> int:
         """Return the places of all blocks, the unfilled and no longer used ones among them."""
@@ -38,16 +49,23 @@ class Texts:
     def add(self, texts: list[Text]) -> list[int]:
         """Append texts."""
         first = len(self)
+        records = [_record(text) for text in texts]
+        if not self._dictionary:
+            self._dictionary = _RECORD.join(records).encode()[:_DICTIONARY_BYTES]
+        fresh = zlib.compressobj(
+            _LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, self._dictionary
+        )
         for start in range(0, len(texts), BLOCK):
-            records = _RECORD.join([_record(text) for text in texts[start : start + BLOCK]])
-            self._blocks.append(zlib.compress(records.encode(), 1))
+            packing = fresh.copy()  # 6 µs less than reading the dictionary anew for each block
+            block = packing.compress(_RECORD.join(records[start : start + BLOCK]).encode())
+            self._blocks.append(block + packing.flush())
         return list(range(first, first + len(texts)))
 
     def get(self, number: int) -> Text:
         """Return a text by its number."""
         block, place = divmod(number, BLOCK)
-        record = zlib.decompress(self._blocks[block]).split(_RECORD.encode(), place + 1)[place]
-        return Text(*record.decode().split(_FIELD))
+        records = zlib.decompressobj(_WINDOW_BITS, self._dictionary).decompress(self._blocks[block])
+        return Text(*records.decode().split(_RECORD)[place].split(_FIELD))
 
 
 def _record(text: Text) -> str:

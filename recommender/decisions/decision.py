@@ -15,7 +15,6 @@ from recommender.decisions.treatment import AS_CONFIGURED, Treatment
 from recommender.events import SECONDS_PER_DAY
 from recommender.homepage import HomepageVariant, decide_homepage
 from recommender.sizes.calibration import SizeCalibration
-from recommender.sizes.decision import decide_size
 from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of
 from recommender.sizes.size import Size
@@ -103,7 +102,7 @@ def decide(  # noqa: PLR0917 - a decision depends on that much, and its callers 
     evidence = state.settled_evidence()
     item, viewed = page_item(question, catalog)
     homepage = homepage_of(question, state, affinity, treatment)
-    fit = Fit(evidence, catalog, calibration, today=today)
+    fit = Fit(evidence, calibration, today=today)
     recommendations: list[Recommendation] = []
     if treatment.recommendations_are_on:
         recommendations = select(
@@ -190,22 +189,12 @@ def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit
     if item is None:
         asked = question.item_id or question.sku
         return SizeChoice("none", None, None, None, 0.0, "unknown_item" if asked else "no_item", 0, 0)
-    sizes_in_stock = fit.sizes_in_stock(item)
 
     def sku_of(size: Size) -> Sku | None:
         """Return the SKU to choose: of the colour viewed, as nobody wants a blue dress for looking at a red one."""
-        if size not in sizes_in_stock:
-            return None
         return sku_for(item, size, prefer_like_sku=viewed, same_color_only=True)
 
-    decided = decide_size(
-        fit.evidence,
-        item.ladder(),
-        department=item.department,
-        in_stock=lambda size: sku_of(size) is not None,
-        calibration=fit.calibration,
-        today=fit.today,
-    )
+    decided = fit.size_of(item, lambda size: sku_of(size) is not None)
     reason = decided.reason
     if decided.size is None:
         return SizeChoice(

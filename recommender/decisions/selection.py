@@ -117,18 +117,23 @@ def _category(question: Question, catalog: Catalog, now: float) -> str | None:
 
 def _seeds(question: Question, item: Item | None, state: VisitorState) -> list[int]:
     """Return the keys of the items that recommendations go with, newest first."""
-    viewed = [view.item_key for view in state.recently_viewed]
-    cart = [line.item_key for line in state.cart_lines]
     page_type = question.page_type
+    keys: list[int] = []
     if page_type == "product" and item is not None:
-        keys = [item.key, *viewed]
-    elif page_type in ("cart", "checkout") and cart:
-        keys = cart
-    elif page_type == "order" and (ordered := list(question.bought) or _newest_order(state)):
-        keys = ordered
-    else:
-        keys = viewed or cart
-    return list(dict.fromkeys(keys))[:SESSION_ITEMS]
+        keys = [item.key, *_viewed(state)]
+    elif page_type in ("cart", "checkout"):
+        keys = _in_cart(state)
+    elif page_type == "order":
+        keys = list(question.bought) or _newest_order(state)
+    return list(dict.fromkeys(keys or _viewed(state) or _in_cart(state)))[:SESSION_ITEMS]
+
+
+def _viewed(state: VisitorState) -> list[int]:
+    return [view.item_key for view in state.recently_viewed]
+
+
+def _in_cart(state: VisitorState) -> list[int]:
+    return [line.item_key for line in state.cart if line.present]
 
 
 def _newest_order(state: VisitorState) -> list[int]:
@@ -137,9 +142,7 @@ def _newest_order(state: VisitorState) -> list[int]:
 
 
 def _excluded(question: Question, item: Item | None, state: VisitorState, *, today: int) -> frozenset[int]:
-    keys = {view.item_key for view in state.recently_viewed}
-    keys.update(line.item_key for line in state.cart_lines)
-    keys.update(question.bought)
+    keys = {*_viewed(state), *_in_cart(state), *question.bought}
     keys.update(
         record.item_key
         for record in state.evidence

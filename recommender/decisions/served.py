@@ -1,10 +1,11 @@
 """A model made ready to decide with: what every request needs of it, prepared once when it is taken over."""
 
-from array import array
+from collections.abc import Sequence
 from typing import Final
 
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
+from recommender.decisions.catalog_rows import CatalogRows
 from recommender.decisions.treatment import RecommendationSource
 from recommender.model import Model, ModelError
 from recommender.recommendations.blend import BlendSettings
@@ -26,12 +27,10 @@ class ServedModel:
         source: where the neighbours come from, ``None`` if the model has none at all.
         ranker: over the neighbours of ``source``, ``None`` without any.
         calibration: of sizes; the documented prior where the model brings none.
-        popular: item rows, most popular first.
     """
 
     __slots__ = (
-        "_catalog", "_catalog_rows", "_rankers", "_settings", "calibration", "model", "popular", "ranker",
-        "source",
+        "_catalog_rows", "_rankers", "_settings", "calibration", "model", "ranker", "source",
     )  # fmt: skip
 
     def __init__(self, model: Model, *, source: str) -> None:
@@ -41,9 +40,7 @@ class ServedModel:
             ModelError: its blend or its calibration is of a format that this version cannot read.
         """
         self.model = model
-        self._catalog: Catalog | None = None
-        self._catalog_rows = array("i")
-        self.popular: list[int] = model.popular.tolist()
+        self._catalog_rows: CatalogRows | None = None
         try:
             self.calibration = (
                 SizeCalibration()
@@ -96,25 +93,33 @@ class ServedModel:
             )
         return ranker
 
-    def popular_in(self, category: str | None, department: int | None) -> list[int]:
-        """Return popular rows of a category, then of a department; nothing where the model knows neither."""
-        rows: list[int] = []
-        if category is not None and category in self.model.popular_by_category:
-            rows += self.model.popular_by_category[category].tolist()
-        if department is not None and department in self.model.popular_by_department:
-            rows += self.model.popular_by_department[department].tolist()
+    def popular_in(self, category: str | None, department: int | None, catalog: Catalog) -> Sequence[int]:
+        """Return the catalog's rows of popular items of a category, then of a department, most popular first.
+
+        Those of the whole shop if both are ``None``; nothing where the model knows neither.
+        """
+        rows, model = self.catalog_rows(catalog), self.model
+        if category is None and department is None:
+            return rows.of_list(("shop",), model.popular)
+        places: list[int] = []
+        if category is not None and category in model.popular_by_category:
+            places += rows.of_list(("category", category), model.popular_by_category[category])
+        if department is not None and department in model.popular_by_department:
+            places += rows.of_list(("department", department), model.popular_by_department[department])
+        return places
+
+    def catalog_rows(self, catalog: Catalog) -> CatalogRows:
+        """Return the catalog's rows of the model's items, remembered as long as the catalog is the same object."""
+        rows = self._catalog_rows
+        if rows is None or rows.catalog is not catalog:
+            rows = self._catalog_rows = CatalogRows(self.model, catalog)
         return rows
 
-    def catalog_row(self, row: int, catalog: Catalog) -> int:
-        """Return the catalog's row of a model's item row, -1 for an item that the catalog does not have.
+    def is_joined(self, catalog: Catalog) -> bool:
+        """Tell whether :meth:`join` has nothing to do."""
+        rows = self._catalog_rows
+        return rows is not None and rows.catalog is catalog and rows.is_joined
 
-        Looking an identifier up costs 4 µs, so what was found is remembered as long as the catalog is the same
-        object (rows keep their items, also through changes). What was not found may still be listed.
-        """
-        if catalog is not self._catalog:
-            self._catalog = catalog
-            self._catalog_rows = array("i", [-1]) * self.model.item_count
-        known = self._catalog_rows[row]
-        if known < 0:
-            known = self._catalog_rows[row] = catalog.row(self.model.item_id(row))
-        return known
+    def join(self, catalog: Catalog) -> None:
+        """Find all items in a new catalog before requests ask one by one; may run in another thread."""
+        self._catalog_rows = CatalogRows.joined(self.model, catalog)

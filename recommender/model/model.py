@@ -109,9 +109,9 @@ class ItemIndex:
             return [UNKNOWN_ROW] * len(keys)
         wanted = np.asarray(keys, dtype=np.int64)
         places = self.keys.searchsorted(wanted)
-        places[places == len(self)] = 0
-        found = np.where(self.keys[places] == wanted, self.rows[places], UNKNOWN_ROW)
-        rows: list[int] = found.tolist()
+        # Beyond the last key stands for the last one, which then differs from the wanted one.
+        found = self.keys.take(places, mode="clip") == wanted
+        rows: list[int] = np.where(found, self.rows.take(places, mode="clip"), UNKNOWN_ROW).tolist()
         return rows
 
 

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -54,6 +53,9 @@ def fit_vectors(
     visitors = np.zeros((confidence.shape[0], factors), dtype=np.float32)
     items = _first_vectors(confidence.shape[1], factors, seed)
     items[: item_groups[0].rows.start if item_groups else None] = 0
+    # Imported here as it takes 0.15 s, and those who only answer never train.
+    from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
+
     # implicit runs its own threads; a BLAS pool inside each of them makes it three times slower.
     with threadpool_limits(limits=1, user_api="blas"):
         solver: Callable[..., None] = AlternatingLeastSquares(factors=factors, dtype=np.float32).solver

@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-from implicit.cpu.topk import topk
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -106,6 +105,8 @@ def _among_all(
     vectors: NDArray[np.float32], queries: NDArray[np.float32], width: int, threads: int
 ) -> _Found:
     """Compare the queries with every vector."""
+    from implicit.cpu.topk import topk  # noqa: PLC0415 - 0.15 s that only training needs
+
     with threadpool_limits(limits=1, user_api="blas"):
         return _Found(*topk(vectors, queries, width, num_threads=threads))
 

@@ -4,6 +4,7 @@ The service answers with it and the evaluation scores it; there is no second imp
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import count
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,13 @@ ALS: Final = 1
 POPULAR: Final = 2
 SOURCE_NAMES: Final = ("covisit", "als", "popular")
 """Names on the wire of the source codes ``COVISIT``, ``ALS`` and ``POPULAR``."""
+
+
+_new_ranked = tuple.__new__
+"""Makes a named tuple in a third of the time of its own constructor."""
+
+_Placed = tuple[int, float, int]
+"""An item row, its score and its place in the lists, from which its source can be told."""
 
 
 class Ranked(NamedTuple):
@@ -56,7 +64,8 @@ class Ranker:
         self._scores = np.asarray(neighbours.scores)
         self._sources = None if neighbours.sources is None else np.asarray(neighbours.sources)
         self._last = last
-        self._decays = (decay ** np.arange(last, dtype=np.float64)).astype(np.float32)[:, None]
+        decays = (decay ** np.arange(last, dtype=np.float64)).astype(np.float32)
+        self._decays = decays.repeat(self._items.shape[1])
         self._repeats = np.asarray(repeat_weights, dtype=np.float32)
         self._default_source = default_source
         # One slot beyond the catalog takes what padding (-1) adds, and is never read.
@@ -83,18 +92,16 @@ class Ranker:
         if not newest:
             return []
         rows = list(newest)
-        # take() costs a third of indexing with a list; both copy these few rows only.
-        candidates = self._items.take(rows, axis=0)
-        scores = self._scores.take(rows, axis=0)
-        scores *= self._decays[: len(rows)]
-        candidates, scores = candidates.ravel(), scores.ravel()
-        sources = self._sources_of(rows)
+        # take() costs a third of indexing with a list; both copy these few rows only. What is used as an index four
+        # times is widened to the type of indexes once: 4 µs less.
+        candidates = self._items.take(rows, axis=0).ravel().astype(np.intp)
+        scores = self._scores.take(rows, axis=0).ravel()
+        scores *= self._decays[: scores.size]
         taken = {NO_ITEM, *exclude}
         if self._repeats.size:
-            seen = np.asarray(session_rows[: -self._repeats.size - 1 : -1], dtype=np.int32)
+            seen = np.asarray(session_rows[: -self._repeats.size - 1 : -1], dtype=np.intp)
             candidates = np.concatenate((candidates, seen))
             scores = np.concatenate((scores, self._repeats[: seen.size]))
-            sources = np.concatenate((sources, np.full(seen.size, COVISIT, dtype=np.int8)))
         else:
             taken.update(session_rows)
         sums = self._sums
@@ -102,18 +109,15 @@ class Ranker:
         totals = sums.take(candidates)
         sums[candidates] = 0.0
         order = totals.argsort()[::-1]
-        picked: list[Ranked] = []
+        picked: list[_Placed] = []
         # An item stands in up to `last` lists, so the best places mostly hold enough; the rest is for filters.
         for places in (order[: 4 * limit], order[4 * limit :]):
             ranked = zip(
-                candidates.take(places).tolist(),
-                totals.take(places).tolist(),
-                sources.take(places).tolist(),
-                strict=True,
+                candidates.take(places).tolist(), totals.take(places).tolist(), places.tolist(), strict=True
             )
             if _pick(ranked, picked, taken, limit, accept):
                 break
-        return picked
+        return self._with_sources(picked, rows)
 
     def similar(
         self,
@@ -124,37 +128,43 @@ class Ranker:
         accept: Callable[[int], bool] | None = None,
     ) -> list[Ranked]:
         """Return up to ``limit`` neighbours of one item, best first, without a visitor."""
-        ranked = zip(
-            self._items[row].tolist(),
-            self._scores[row].tolist(),
-            self._sources_of([row]).tolist(),
-            strict=True,
-        )
-        picked: list[Ranked] = []
+        ranked = zip(self._items[row].tolist(), self._scores[row].tolist(), count(), strict=False)
+        picked: list[_Placed] = []
         _pick(ranked, picked, {NO_ITEM, row, *exclude}, limit, accept)
-        return picked
+        return self._with_sources(picked, [row])
 
-    def _sources_of(self, rows: list[int]) -> NDArray[np.int8]:
-        """Return the source codes of the lists of ``rows``, one list after the other."""
-        if self._sources is None:
-            return np.full(len(rows) * self._items.shape[1], self._default_source, dtype=np.int8)
-        return self._sources.take(rows, axis=0).ravel()
+    def _with_sources(self, picked: Iterable[_Placed], rows: Sequence[int]) -> list[Ranked]:
+        """Say which source proposed what was picked from the lists of ``rows``, standing one after the other.
+
+        Places beyond the lists are repeated items, which are co-visited.
+        """
+        sources, width = self._sources, self._items.shape[1]
+
+        def source_at(place: int) -> int:
+            if place >= width * len(rows):
+                return COVISIT
+            return (
+                self._default_source if sources is None else int(sources[rows[place // width], place % width])
+            )
+
+        return [_new_ranked(Ranked, (row, score, source_at(place))) for row, score, place in picked]
 
 
 def _pick(
-    ranked: Iterable[tuple[int, float, int]],
-    picked: list[Ranked],
+    ranked: Iterable[_Placed],
+    picked: list[_Placed],
     taken: set[int],
     limit: int,
     accept: Callable[[int], bool] | None,
 ) -> bool:
     """Add to ``picked`` what is new and accepted, best first; return whether ``limit`` is reached."""
-    for row, score, source in ranked:
+    for placed in ranked:
+        row = placed[0]
         if row in taken:
             continue
         taken.add(row)
         if accept is None or accept(row):
-            picked.append(Ranked(row, score, source))
+            picked.append(placed)
             if len(picked) >= limit:
                 return True
     return False

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from recommender.sizes.calibration import PRESELECT_CONFIDENCE, SizeCalibration
-from recommender.sizes.features import may_preselect
-from recommender.sizes.ladder import Ladder
+from recommender.sizes.features import PRESELECT_ITEMS, may_preselect
+from recommender.sizes.ladder import SAME_SIZE, Ladder
 from recommender.sizes.scales import step_of
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
-from recommender.sizes.vote import SAME_SIZE, Choice, Vote, choices_of, vote
+from recommender.sizes.vote import Tally, Vote, choices_of, tally, vote_of
 
 HINT_CONFIDENCE: Final = 0.4
 """P(correct) below which not even a hint is given: it would be wrong more often than not."""
@@ -96,18 +97,35 @@ def decide_size(
         The decision; ``preselect`` only from three distinct items, with calibrated P(correct) of 0.75 or more, in
         stock, offered by the item and without a second mode.
     """
+    return decide_from_tally(
+        tally(choices_of(evidence, department, today)),
+        ladder,
+        in_stock=in_stock,
+        calibration=calibration,
+        today=today,
+    )
+
+
+def decide_from_tally(
+    tallied: Tally,
+    ladder: Ladder | None,
+    *,
+    in_stock: Callable[[Size], bool],
+    calibration: SizeCalibration,
+    today: int,
+) -> SizeDecision:
+    """Decide like :func:`decide_size`, from evidence of the item's department that was weighed before."""
     if ladder is None or len(ladder.sizes) < 2:
         return _NO_LADDER
-    choices = choices_of(evidence, department, today)
-    outcome = vote(choices, ladder)
+    outcome = vote_of(tallied, ladder)
     if outcome is None:
-        items = len({choice[1] for choice in choices})
+        items = tallied.items
         code = SizeReasonCode.NOT_COMPARABLE if items >= HINT_ITEMS else SizeReasonCode.TOO_LITTLE_EVIDENCE
         return SizeDecision(SizeAction.NONE, None, 0.0, SizeReason(code, 0, items), None)
     candidate = ladder.sizes[outcome.best]
     confidence = calibration.probability(outcome, ladder, today)
     action, code = _rule(outcome, confidence, candidate, in_stock)
-    if code is SizeReasonCode.CHOSEN_OFTEN and _all_bought(choices, ladder, outcome.best):
+    if code is SizeReasonCode.CHOSEN_OFTEN and _all_bought(tallied, ladder, outcome.best):
         code = SizeReasonCode.BOUGHT_OFTEN
     return SizeDecision(
         action,
@@ -133,16 +151,15 @@ def _rule(
     return SizeAction.PRESELECT, SizeReasonCode.CHOSEN_OFTEN
 
 
-def _all_bought(choices: Sequence[Choice], ladder: Ladder, best: int) -> bool:
+def _all_bought(tallied: Tally, ladder: Ladder, best: int) -> bool:
     """Tell whether every item that speaks for a row of the ladder was bought in it, not just clicked or carted."""
-    chosen, bought = set(), set()
-    for _, item_key, size, _, kind in choices:
-        row = ladder.kernel_row(size)
-        if row is not None and row[best] > SAME_SIZE:
-            chosen.add(item_key)
-            if kind > EvidenceKind.CART:
-                bought.add(item_key)
-    return chosen == bought
+    if tallied.kind <= EvidenceKind.CART:
+        return False
+    rows = [(size, ladder.kernel_row(size)) for size in tallied.sizes]
+    same = [size for size, row in rows if row is not None and row[best] > SAME_SIZE]
+    agreeing = [choice for choice in tallied.choices if choice[2] in same]
+    bought = {choice[1] for choice in agreeing if choice[4] > EvidenceKind.CART}
+    return bought == {choice[1] for choice in agreeing}
 
 
 def _silence(outcome: Vote, confidence: float) -> SizeReasonCode | None:
@@ -167,15 +184,37 @@ def preferred_size(
     scale is that of most of the visitor's evidence; items of other scales need
     :func:`recommender.sizes.conversion.convert`.
     """
-    choices = choices_of(evidence, department, today)
-    if not choices:
+    tallied = tally(choices_of(evidence, department, today))
+    return preferred_of_tally(tallied, department=department, calibration=calibration, today=today)
+
+
+def preferred_of_tally(
+    tallied: Tally, *, department: int, calibration: SizeCalibration, today: int
+) -> Size | None:
+    """Return the size like :func:`preferred_size`, from evidence of the department that was weighed before."""
+    if tallied.items < PRESELECT_ITEMS:
         return None
-    masses: dict[int, float] = {}
-    for _, _, size, weight, _ in choices:
-        masses[size.scale] = masses.get(size.scale, 0.0) + weight
-    scale = max(masses, key=lambda code: (masses[code], -code))
+    own = frozenset(tallied.sizes)
+    scales = {size.scale for size in own}
+    if len(scales) > 1:
+        weights = dict.fromkeys(scales, 0.0)
+        for _, _, size, weight, _ in tallied.choices:
+            weights[size.scale] += weight
+        scale = max(scales, key=lambda code: (weights[code], -code))
+        own = frozenset(size for size in own if size.scale == scale)
+    ladder = _ordinary_ladder(own, department)
+    outcome = None if len(ladder.sizes) < 2 else vote_of(tallied, ladder)
+    if outcome is None or not may_preselect(outcome):
+        return None
+    sure = calibration.probability(outcome, ladder, today) >= PRESELECT_CONFIDENCE
+    return ladder.sizes[outcome.best] if sure else None
+
+
+@lru_cache(maxsize=4096)
+def _ordinary_ladder(own: frozenset[Size], department: int) -> Ladder:
+    """Return the ladder of an item that comes in a visitor's sizes and their neighbours; building one takes 25 µs."""
+    scale = next(iter(own)).scale
     step = step_of(scale) or 2
-    own = {choice[2] for choice in choices if choice[2].scale == scale}
     around = {
         size._replace(value=size.value + shift)
         for size in own
@@ -183,12 +222,5 @@ def preferred_size(
         if size.value + shift >= 0
     }
     ladder = Ladder.of(own | around, department)
-    decision = decide_size(
-        evidence,
-        ladder,
-        department=department,
-        in_stock=lambda _: True,
-        calibration=calibration,
-        today=today,
-    )
-    return decision.size if decision.action is SizeAction.PRESELECT else None
+    assert ladder is not None  # noqa: S101 - narrows the type: there is a size
+    return ladder

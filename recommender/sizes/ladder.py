@@ -19,6 +19,12 @@ from recommender.sizes.size import Size
 BANDWIDTH_STEPS: Final = 0.75
 """Width h of the kernel in steps; measured on RentTheRunway's tuning visitors, flat between ½ and 1."""
 
+SAME_SIZE: Final = 0.95
+"""Closeness from which a piece of evidence is the same size as a rung, after conversion (0.24 steps)."""
+
+NOT_OFFERED: Final = -1
+"""Instead of a row: the ladder does not have the size."""
+
 _REMEMBERED_ROWS: Final = 512
 _WIDTH_POSITIONS: Final = {1: -2, 2: 2, 4: 4}
 
@@ -50,7 +56,9 @@ class Ladder:
         gaps: by row, how far the next smaller and the next larger size are: half units up to 8, as a share of 8.
     """
 
-    __slots__ = ("_first", "_rows", "_second", "_steps", "department", "gaps", "index", "scale", "sizes")
+    __slots__ = (
+        "_first", "_rows", "_rungs", "_second", "_steps", "department", "gaps", "index", "scale", "sizes",
+    )  # fmt: skip
 
     def __init__(self, sizes: tuple[Size, ...], department: int) -> None:
         self.sizes = sizes
@@ -67,6 +75,7 @@ class Ladder:
             (_gap(positions, row, row - 1), _gap(positions, row, row + 1)) for row in range(len(positions))
         )
         self._rows: dict[Size, tuple[float, ...] | None] = {}
+        self._rungs: dict[Size, int | None] = {}
 
     @classmethod
     def of(cls, sizes: Iterable[Size | None], department: int) -> "Ladder | None":
@@ -132,6 +141,24 @@ class Ladder:
         if len(self._rows) < _REMEMBERED_ROWS:
             self._rows[size] = row
         return row
+
+    def rung_of(self, size: Size) -> int | None:
+        """Return the row of the ladder's size that is ``size``, by table if that is of another system.
+
+        Returns:
+            :data:`NOT_OFFERED` if the ladder does not have it, ``None`` if it cannot be placed. Remembered like the
+            kernel's rows: a request asks a dozen ladders about one size.
+        """
+        rung = self._rungs.get(size)
+        if rung is not None or size in self._rungs:
+            return rung
+        closeness = self.kernel_row(size)
+        if closeness is not None:
+            best = max(closeness)
+            rung = closeness.index(best) if best > SAME_SIZE else NOT_OFFERED
+        if len(self._rungs) < _REMEMBERED_ROWS:
+            self._rungs[size] = rung
+        return rung
 
     def steps_between(self, row: int, other: int) -> float:
         """Return the distance of two sizes of the ladder, by row, in steps (the larger of the two axes)."""

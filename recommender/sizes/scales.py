@@ -9,6 +9,7 @@ that have no size types.
 """
 
 from enum import IntEnum
+from functools import cache
 from typing import Final
 
 
@@ -142,6 +143,7 @@ def size_type_in(scale: int) -> SizeType:
     return SizeType(scale // _TYPE_STRIDE) if scale < _CLOTHING_END else SizeType.REGULAR
 
 
+@cache  # 4 µs otherwise, and there are only some hundred scales
 def size_system_of(scale: int) -> str | None:
     """Return the Merchant Center size system of a scale, ``None`` where it has none (alpha, inches, …)."""
     base = base_of(scale)
@@ -155,6 +157,7 @@ def size_system_of(scale: int) -> str | None:
     return None
 
 
+@cache
 def step_of(scale: int) -> int:
     """Return the widest ordinary distance of neighbouring sizes in half units, 0 where the shop defines it.
 

@@ -7,7 +7,7 @@ department, with positions ``z`` in steps of the ladder and ``w`` by what was do
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from recommender.sizes.ladder import Ladder
+from recommender.sizes.ladder import SAME_SIZE, Ladder
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
 
 WEIGHTS: Final = {
@@ -55,8 +55,6 @@ Choice = tuple[int, int, Size, float, int]
 
 SECOND_MODE: Final = 0.4
 SECOND_MODE_STEPS: Final = 2.0
-SAME_SIZE: Final = 0.95
-"""Closeness from which a piece of evidence is the same size as a rung, after conversion (0.24 steps)."""
 
 
 class Vote(NamedTuple):
@@ -161,13 +159,26 @@ def _remarks(remarks: Sequence[SizeEvidence], today: int) -> tuple[dict[Act, boo
     return doubted, deselected
 
 
-def vote(choices: Sequence[Choice], ladder: Ladder) -> Vote | None:
-    """Let weighed choices vote on a ladder; ``None`` if none of them can be placed on it.
+class Tally(NamedTuple):
+    """Weighed choices summed up, which is the same for every ladder that they can all be placed on."""
 
-    Args:
-        choices: of :func:`choices_of`, in any order; those that cannot be placed are left out.
-        ladder: the item's sizes.
-    """
+    choices: Sequence[Choice]
+    sizes: list[Size]
+    """Distinct sizes, ascending."""
+    masses: list[float]
+    """Decayed weight of each size, in 1/120 · 2⁻²⁰."""
+    mass: float
+    bought: float
+    """The part of ``mass`` that comes from purchases."""
+    items: int
+    """Distinct items."""
+    kind: int
+    """The strongest kind of act, 0 without any."""
+    newest_day: int
+
+
+def tally(choices: Sequence[Choice]) -> Tally:
+    """Sum up choices of :func:`choices_of`, in any order."""
     newest = max([choice[0] for choice in choices], default=0)
     masses: dict[Size, float] = {}
     bought = 0.0
@@ -177,34 +188,64 @@ def vote(choices: Sequence[Choice], ladder: Ladder) -> Vote | None:
         masses[size] = masses.get(size, 0.0) + decayed
         if kind > _CART:
             bought += decayed
-    rows: list[tuple[float, ...]] = []
     sizes = sorted(masses)
-    for size in sizes:
+    return Tally(
+        choices,
+        sizes,
+        [masses[size] for size in sizes],
+        sum(masses.values()),
+        bought,
+        len({choice[1] for choice in choices}),
+        max([choice[4] for choice in choices], default=0),
+        newest,
+    )
+
+
+def vote(choices: Sequence[Choice], ladder: Ladder) -> Vote | None:
+    """Let weighed choices vote on a ladder; ``None`` if none of them can be placed on it.
+
+    Args:
+        choices: of :func:`choices_of`, in any order; those that cannot be placed are left out.
+        ladder: the item's sizes.
+    """
+    return vote_of(tally(choices), ladder)
+
+
+def vote_of(tallied: Tally, ladder: Ladder) -> Vote | None:
+    """Let choices vote like :func:`vote`; one tally serves all ladders that a request asks about."""
+    rows: list[tuple[float, ...]] = []
+    for size in tallied.sizes:
         row = ladder.kernel_row(size)
         if row is None:
-            placeable = [choice for choice in choices if ladder.kernel_row(choice[2]) is not None]
-            return vote(placeable, ladder)
+            return vote_of(tally(placeable(tallied.choices, ladder)), ladder)
         rows.append(row)
     if not rows:
         return None
-    scores = _scores(rows, [masses[size] for size in sizes])
+    scores = _scores(rows, tallied.masses)
     top = max(scores)
     best = len(scores) - 1 - scores[::-1].index(top)
-    mass = sum(masses.values())
-    same = {size for size, row in zip(sizes, rows, strict=True) if row[best] > SAME_SIZE}
+    same = [size for size, row in zip(tallied.sizes, rows, strict=True) if row[best] > SAME_SIZE]
+    agreeing = tallied.items
+    if len(same) < len(rows):
+        agreeing = len({choice[1] for choice in tallied.choices if choice[2] in same})
     return Vote(
         scores,
         best,
         top / sum(scores) if top else 0.0,
         max(scores[:best] + scores[best + 1 :], default=0.0) / top if top else 0.0,
-        len({choice[1] for choice in choices}),
-        len({choice[1] for choice in choices if choice[2] in same}) if same else 0,
-        mass / (_UNIT * _DECAY_UNIT),
-        max([choice[4] for choice in choices]),
-        bought / mass,
-        newest,
+        tallied.items,
+        agreeing,
+        tallied.mass / (_UNIT * _DECAY_UNIT),
+        tallied.kind,
+        tallied.bought / tallied.mass,
+        tallied.newest_day,
         len(rows) > 1 and _is_split(scores, best, ladder),
     )
+
+
+def placeable(choices: Sequence[Choice], ladder: Ladder) -> list[Choice]:
+    """Return the choices of sizes that can be placed on a ladder."""
+    return [choice for choice in choices if ladder.kernel_row(choice[2]) is not None]
 
 
 def _scores(rows: Sequence[tuple[float, ...]], masses: Sequence[float]) -> list[float]:

@@ -184,7 +184,15 @@ def _seen(catalog: Catalog, now: float) -> object:
         catalog.sku_count,
         [(item.item_id, item.skus, item.title, item.department, item.first_seen) for item in items],
         [
-            (catalog.in_stock(item.row), catalog.sizes_in_stock(item.row), catalog.card(item.row, now))
+            (
+                catalog.in_stock(item.row),
+                catalog.stock.ladders[item.row],
+                catalog.stock.bits[item.row],
+                catalog.key_at(item.row),
+                catalog.categories_at(item.row),
+                catalog.shown(item.row).item_id,
+                catalog.card(item.row, now),
+            )
             for item in items
         ],
         [

@@ -115,7 +115,7 @@ def test_only_what_can_be_sent_today_is_in_stock(availability: Availability) -> 
     catalog = Catalog.of_rows([row(availability=int(availability))], now=NOW)
     in_stock = availability is Availability.IN_STOCK
     assert catalog.in_stock(0) is in_stock
-    assert bool(catalog.sizes_in_stock(0)) is in_stock
+    assert bool(catalog.item_at(0).sizes_in_stock()) is in_stock
 
 
 def test_the_ladder_has_the_sizes_of_the_scale_most_skus_share() -> None:
@@ -213,5 +213,5 @@ def test_holds_what_the_rows_say(rows: list[Row]) -> None:
             given_row.size or "",
         )
         assert sku.in_stock == (given_row.availability == Availability.IN_STOCK)
-        assert item.sizes_in_stock() == catalog.sizes_in_stock(item.row)
+        assert catalog.stock.ladders[item.row] is item.ladder()
         assert catalog.in_stock(item.row) == item.in_stock

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recommender.departments import AgeGroup, Department, Family, Gender
 from recommender.sizes.labels import parse_size
-from recommender.sizes.ladder import Ladder
+from recommender.sizes.ladder import NOT_OFFERED, SAME_SIZE, Ladder
 from recommender.sizes.scales import Scale
 from recommender.sizes.size import Size
 
@@ -113,3 +113,25 @@ def test_the_kernel_falls_from_the_evidence(values: list[int], at: int, scale: S
     above = [closeness for value, closeness in zip(ordered, row, strict=True) if value >= at]
     assert all(first <= second for first, second in pairwise(below))
     assert all(first >= second for first, second in pairwise(above))
+
+
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=6, unique=True),
+    st.integers(0, 14),
+    st.sampled_from([Scale.CLOTHING_US, Scale.CLOTHING_EU, Scale.ALPHA]),
+)
+def test_a_rung_is_the_size_itself_or_none(values: list[int], wanted: int, scale: Scale) -> None:
+    """A size that the ladder has is found, a neighbour never stands in for it, and what cannot be placed is unsure."""
+    rungs = ladder(*(us(value) for value in values))
+    size = Size(scale, 2 * wanted, 0)
+    closeness = rungs.kernel_row(size)
+    for _ in range(2):  # the second answer is a remembered one
+        rung = rungs.rung_of(size)
+        if closeness is None:
+            assert rung is None
+        elif max(closeness) > SAME_SIZE:
+            assert rung == closeness.index(max(closeness))
+        else:
+            assert rung == NOT_OFFERED
+        if scale == Scale.CLOTHING_US:
+            assert rung == rungs.index.get(size, NOT_OFFERED)
