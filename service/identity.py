@@ -8,16 +8,22 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 import itsdangerous
+from itsdangerous.encoding import want_bytes
+from itsdangerous.signer import SigningAlgorithm
 
 from service.schemas import MAX_TOKEN_CHARACTERS
 
 VISITOR_ID_BYTES: Final = 16
 KEY_FILE: Final = "signing.key"
+
+REMEMBERED_TOKENS: Final = 16_384
+"""Of the visitors who asked last, 4 MB a worker."""
 
 _SALT: Final = b"kabin.visitor"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~%-]+")
@@ -34,6 +40,28 @@ class Visitor(NamedTuple):
     visitor_id: str
     token: str
     is_new: bool
+
+
+class _Sha256(SigningAlgorithm):
+    """HMAC-SHA-256 in one call, 1 µs cheaper than an object for each message."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        """Return the signature of ``value``."""
+        return hmac.digest(key, value, "sha256")
+
+
+class _Signer(itsdangerous.Signer):
+    """Derives each key once; itsdangerous does it anew for each token, which is half of what reading one costs."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(
+            keys, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Sha256()
+        )
+        self._derived = {key: super(_Signer, self).derive_key(key) for key in self.secret_keys}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """Return the key derived from ``secret_key``, one of those given; by default the newest."""
+        return self._derived[want_bytes(secret_key or self.secret_key)]
 
 
 class VisitorTokens:
@@ -53,12 +81,9 @@ class VisitorTokens:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise ValueError("at least one signing key is needed")
-        self._signer = itsdangerous.Signer(
-            list(reversed(keys)),  # itsdangerous signs with the last one
-            salt=_SALT,
-            key_derivation="hmac",
-            digest_method=hashlib.sha256,
-        )
+        self._signer = _Signer(list(reversed(keys)))  # itsdangerous signs with the last one
+        # The pages of a visit come minutes apart, and verifying their token each time takes 5 µs.
+        self._read = lru_cache(REMEMBERED_TOKENS)(self._verify)
 
     def issue(self) -> Visitor:
         """Return a new visitor: 128 random bits, base64url."""
@@ -71,13 +96,8 @@ class VisitorTokens:
 
     def read(self, token: str) -> str | None:
         """Return the id in ``token``, or ``None`` if no valid key signed it."""
-        if _TOKEN.fullmatch(token) is None:
-            return None
-        try:
-            signed = self._signer.unsign(token).decode()
-        except itsdangerous.BadSignature:
-            return None
-        return unquote(signed) if "%" in signed else signed
+        # What is longer is none of ours, and a cookie has room for 64 KB of it: not to be remembered.
+        return self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
 
     def identify(self, claimed: str | None, cookie: str | None, *, trusted: bool) -> Visitor:
         """Return the visitor of a request.
@@ -101,6 +121,15 @@ class VisitorTokens:
                     short = signed if len(signed) <= MAX_TOKEN_CHARACTERS else claimed
                     return Visitor(claimed, short, is_new=False)
         return self.issue()
+
+    def _verify(self, token: str) -> str | None:
+        if _TOKEN.fullmatch(token) is None:
+            return None
+        try:
+            signed = self._signer.unsign(token).decode()
+        except itsdangerous.BadSignature:
+            return None
+        return unquote(signed) if "%" in signed else signed
 
 
 class ServerKey:

@@ -5,10 +5,10 @@ notices by itself within seconds and stops taking events until there is room aga
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from recommender.events import Event
 from recommender.homepage import HomepageVariant
@@ -17,6 +17,7 @@ from recommender.visitor.state import VisitorState
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
 from service.stores.load import StoreLoad
+from service.stores.rates import Rate
 from service.stores.visitors import Applied, VisitorStore
 
 WARNING_SHARE: Final = 0.8
@@ -151,7 +152,8 @@ class PressureWatch:
 class GuardedStore:
     """A visitors' store that takes no events while there is no room for them.
 
-    What grows nothing goes through: reading, and marking a visitor as seen.
+    What grows nothing goes through: reading, and marking a visitor as seen. Its methods hand out the store's own
+    coroutines, so that a request pays for no layer.
 
     Args:
         store: behind it.
@@ -164,14 +166,15 @@ class GuardedStore:
         self._is_refusing = is_refusing
         self._metrics = metrics
 
-    async def apply(
+    def apply(
         self,
         visitor_id: str,
         batch: Sequence[tuple[Event, Effects]],
         *,
         now: float,
         ttl_seconds: int | None = None,
-    ) -> Applied:
+        rate: Rate | None = None,
+    ) -> Coroutine[Any, Any, Applied]:
         """See :meth:`service.stores.visitors.VisitorStore.apply`.
 
         Raises:
@@ -180,12 +183,14 @@ class GuardedStore:
         if batch and self._is_refusing():
             self._metrics.events(refused=len(batch))
             raise EventsRefused("the event log has no room for more events now")
-        return await self._store.apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds)
+        return self._store.apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds, rate=rate)
 
-    async def read(self, visitor_id: str) -> VisitorState:
+    def read(self, visitor_id: str) -> Coroutine[Any, Any, VisitorState]:
         """See :meth:`service.stores.visitors.VisitorStore.read`."""
-        return await self._store.read(visitor_id)
+        return self._store.read(visitor_id)
 
-    async def pin_homepage(self, visitor_id: str, variant: HomepageVariant, *, at: float) -> bool:
+    def pin_homepage(
+        self, visitor_id: str, variant: HomepageVariant, *, at: float
+    ) -> Coroutine[Any, Any, bool]:
         """See :meth:`service.stores.visitors.VisitorStore.pin_homepage`."""
-        return await self._store.pin_homepage(visitor_id, variant, at=at)
+        return self._store.pin_homepage(visitor_id, variant, at=at)

@@ -1,19 +1,15 @@
 """What operators see: Prometheus metrics, labelled by route template, of one process or of all workers."""
 
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from recommender.model.training_record import RESULTS
-
-MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus_client reads it when it is imported, so the parent sets it before it spawns the workers."""
+from service.tallies import SecondsHistogram, Tallies
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MAX_EXPERIMENTS: Final = 200
@@ -21,7 +17,7 @@ _SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 
 
 class Metrics:
-    """The metrics of one process. Children are bound once: ``labels()`` costs more than the increment.
+    """The metrics of one process. What happens with every request is tallied, and shows after :meth:`flush`.
 
     Args:
         multiprocess_dir: folder that the workers share their values through; ``None`` with one process.
@@ -31,42 +27,48 @@ class Metrics:
         self._multiprocess_dir = multiprocess_dir
         registry = CollectorRegistry()
         self._registry = registry
+        self._tallies = Tallies(_SECONDS)
         if multiprocess_dir is None:
             ProcessCollector(registry=registry)
-        self._requests = Histogram(
+        self._requests = SecondsHistogram(
             "kabin_http_request_duration_seconds",
             "Time from the request's headers to the answer.",
             ["route", "method", "status"],
             buckets=_SECONDS,
             registry=registry,
         )
-        self._request_children: dict[tuple[str, str, int], Histogram] = {}
-        events = Counter("kabin_events", "Events by what became of them.", ["outcome"], registry=registry)
-        self._events = {
-            outcome: events.labels(outcome)
-            for outcome in ("accepted", "duplicate", "ignored", "rejected", "refused")
-        }
+        self._events = Counter(
+            "kabin_events", "Events by what became of them.", ["outcome"], registry=registry
+        )
+        for outcome in ("accepted", "duplicate", "ignored", "rejected", "refused"):
+            self._events.labels(outcome)
         self._decisions = Counter(
             "kabin_decisions", "Decisions by their outcome.", ["decision", "outcome"], registry=registry
         )
-        self._decision_children: dict[tuple[str, str], Counter] = {}
         self._recommendations = Counter(
             "kabin_recommendations", "Recommended items by their source.", ["source"], registry=registry
         )
-        self._recommendation_children: dict[str, Counter] = {}
         self._exposures = Counter(
             "kabin_exposures", "Exposures put into the log, by experiment.", ["experiment"], registry=registry
         )
-        self._exposure_children: dict[str, Counter] = {}
+        self._exposed: set[str] = set()
+        limited = Counter(
+            "kabin_rate_limited",
+            "Requests answered with 429, by whose rate it was.",
+            ["scope"],
+            registry=registry,
+        )
+        self._rate_limited = {scope: limited.labels(scope) for scope in ("visitor", "address")}
         self._degraded = Counter("kabin_degraded_answers", "Answers given without Redis.", registry=registry)
-        self._redis = Histogram(
+        self._redis = SecondsHistogram(
             "kabin_redis_duration_seconds",
             "Time of one call to Redis, by outcome.",
             ["outcome"],
             buckets=_SECONDS,
             registry=registry,
         )
-        self._redis_children = {outcome: self._redis.labels(outcome) for outcome in ("ok", "failed")}
+        for outcome in ("ok", "failed"):
+            self._redis.labels(outcome)
         self._model = self._gauge("kabin_model_info", "1 for the model in use.", "version")
         self._model_created = self._gauge(
             "kabin_model_created_timestamp_seconds", "When the model in use was trained."
@@ -129,54 +131,44 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP request; ``route`` is the template, never the path."""
-        key = (route, method if method in _METHODS else "other", status)
-        child = self._request_children.get(key)
-        if child is None:
-            child = self._request_children[key] = self._requests.labels(*map(str, key))
-        child.observe(seconds)
+        known_method = method if method in _METHODS else "other"
+        self._tallies.observe(self._requests, route, known_method, str(status), seconds=seconds)
 
     def events(
         self, *, accepted: int = 0, duplicate: int = 0, ignored: int = 0, rejected: int = 0, refused: int = 0
     ) -> None:
         """Count the events of one body; refused are those that there was no room for."""
+        count = self._tallies.count
         if accepted:
-            self._events["accepted"].inc(accepted)
+            count(self._events, "accepted", by=accepted)
         if duplicate:
-            self._events["duplicate"].inc(duplicate)
+            count(self._events, "duplicate", by=duplicate)
         if ignored:
-            self._events["ignored"].inc(ignored)
+            count(self._events, "ignored", by=ignored)
         if rejected:
-            self._events["rejected"].inc(rejected)
+            count(self._events, "rejected", by=rejected)
         if refused:
-            self._events["refused"].inc(refused)
+            count(self._events, "refused", by=refused)
 
     def decision(self, decision: str, outcome: str) -> None:
         """Count one decision, such as ``size`` / ``preselect`` or ``homepage`` / ``promo``."""
-        key = (decision, outcome)
-        child = self._decision_children.get(key)
-        if child is None:
-            child = self._decision_children[key] = self._decisions.labels(decision, outcome)
-        child.inc()
+        self._tallies.count(self._decisions, decision, outcome)
 
-    def recommendations(self, counts: Mapping[str, int]) -> None:
-        """Count recommended items by source."""
-        for source, count in counts.items():
-            child = self._recommendation_children.get(source)
-            if child is None:
-                child = self._recommendation_children[source] = self._recommendations.labels(source)
-            child.inc(count)
+    def recommendations(self, sources: Sequence[str]) -> None:
+        """Count recommended items, each by its source."""
+        for source in set(sources):
+            self._tallies.count(self._recommendations, source, by=sources.count(source))
 
     def exposure(self, experiment_id: str) -> None:
         """Count one exposure that was put into the log."""
-        child = self._exposure_children.get(experiment_id)
-        if child is None:
-            # A server may name anything an experiment, and each name is kept for good.
-            is_full = len(self._exposure_children) >= _MAX_EXPERIMENTS
-            label = "other" if is_full else experiment_id
-            child = self._exposures.labels(label)
-            if not is_full:
-                self._exposure_children[experiment_id] = child
-        child.inc()
+        # A server may name anything an experiment, and each name is kept for good.
+        if len(self._exposed) < _MAX_EXPERIMENTS:
+            self._exposed.add(experiment_id)
+        self._tallies.count(self._exposures, experiment_id if experiment_id in self._exposed else "other")
+
+    def rate_limited(self, scope: Literal["visitor", "address"]) -> None:
+        """Count one request that was one too many of its visitor, or of its address."""
+        self._rate_limited[scope].inc()
 
     def degraded(self) -> None:
         """Count one answer that had to do without Redis."""
@@ -184,7 +176,7 @@ class Metrics:
 
     def redis(self, seconds: float, *, ok: bool) -> None:
         """Record one call to Redis."""
-        self._redis_children["ok" if ok else "failed"].observe(seconds)
+        self._tallies.observe(self._redis, "ok" if ok else "failed", seconds=seconds)
 
     def model(self, version: str | None, created_at: float) -> None:
         """Record the model in use; ``created_at`` in Unix seconds, 0 without a model."""
@@ -231,32 +223,19 @@ class Metrics:
         self._memory_ratio.set((memory_percent or 0.0) / 100)
         self._refusing.set(is_refusing)
 
+    def flush(self) -> None:
+        """Show what was tallied, to other workers too: once a second, and before the process ends."""
+        self._tallies.hand_over()
+
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return the metrics of all workers and their content type, in the format ``accept`` asks for."""
+        """Return the metrics of all workers and their content type, in the format ``accept`` asks for.
+
+        Those of this process are of this moment, those of others as of their last flush.
+        """
+        self.flush()
         registry = self._registry
         if self._multiprocess_dir is not None:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
         encode, content_type = choose_encoder(accept)
         return encode(registry), content_type
-
-
-def prepare_multiprocess(folder: Path) -> None:
-    """Start the workers' shared folder afresh; files of former processes would be counted again.
-
-    Call it in the parent, before anything that is to be counted runs in a worker.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ[MULTIPROCESS_VARIABLE] = str(folder)
-
-
-def forget_process(pid: int, folder: Path) -> None:
-    """Drop the gauges of a worker that has ended (its counters stay: they happened)."""
-    mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]
-
-
-def multiprocess_dir() -> Path | None:
-    """Return the folder through which workers share their metrics, ``None`` in a single process."""
-    folder = os.environ.get(MULTIPROCESS_VARIABLE)
-    return Path(folder) if folder else None

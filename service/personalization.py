@@ -1,29 +1,24 @@
 """The use case behind ``POST /personalize`` and ``POST /events``: keep the events, read the visitor, decide."""
 
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from recommender.affinity import AffinityParameters
 from recommender.decisions.attributes import Attribute, visitor_attributes
 from recommender.decisions.decision import Decision, affinity_of, decide
 from recommender.decisions.policy import AssignedExperiment
 from recommender.decisions.question import Question
 from recommender.events import SECONDS_PER_DAY, Event, EventName
 from recommender.identifiers import key_of
-from recommender.visitor.effects import Effects, effects_of
-from recommender.visitor.ledger import ledger_of
-from recommender.visitor.state import EMPTY_STATE, VisitorState
 from service.answers import EventsAnswer
-from service.exposures import Batch, Exposures
+from service.exposures import Exposures
+from service.intake import EventIntake, Remembered
 from service.knowledge import Knowledge
-from service.log_pressure import EventsRefused
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
-from service.stores.visitors import Applied, VisitorStore
+from service.stores.rates import Rate
+from service.stores.visitors import VisitorStore
 from service.wire import CheckedEvents
 
 
@@ -62,13 +57,6 @@ class Answer(NamedTuple):
     redis_seconds: float
 
 
-class _Remembered(NamedTuple):
-    state: VisitorState
-    events: EventsAnswer
-    degraded: bool
-    redis_seconds: float
-
-
 class Personalization:
     """Answers pages and keeps events; the only place where the store, the catalog and the model meet."""
 
@@ -79,6 +67,8 @@ class Personalization:
         knowledge: Knowledge,
         metrics: Metrics,
         exposures: Exposures,
+        *,
+        rate: Rate | None = None,
     ) -> None:
         """Take the collaborators.
 
@@ -88,12 +78,13 @@ class Personalization:
             knowledge: catalog, model and policy.
             metrics: counts events and decisions.
             exposures: to experiments; knows which are believed.
+            rate: how often a browser may ask for its visitor; any number of times if not given.
         """
         self._store = store
-        self._patient_store = patient_store
         self._knowledge = knowledge
         self._metrics = metrics
         self._exposures = exposures
+        self._intake = EventIntake(store, patient_store, knowledge, metrics, exposures, rate=rate)
 
     async def answer(
         self,
@@ -115,11 +106,15 @@ class Personalization:
             checked: the request's events.
             circumstances: how it asks.
             now: Unix seconds.
+
+        Raises:
+            RateLimited: the visitor asks too often; nothing was kept.
         """
         knowledge = self._knowledge
         model, parameters = knowledge.model, knowledge.affinity_parameters(now)
-        batch = self._batch(visitor_id, checked.events, parameters, now)
-        remembered = await self._remember(visitor_id, batch, checked, now)
+        remembered = await self._intake.remember(
+            visitor_id, checked, parameters, is_server=circumstances.is_server, now=now
+        )
         state = remembered.state
         bought = self._bought(checked.events)
         if bought:
@@ -153,69 +148,11 @@ class Personalization:
             remembered.redis_seconds,
         )
 
-    async def keep(self, visitor_id: str | None, checked: CheckedEvents, *, now: float) -> EventsAnswer:
-        """Put a batch of events into the log and the visitor's state.
-
-        Raises:
-            EventsRefused: there is no room for them; none of them was kept.
-            StoreUnavailable: they cannot be kept; none of them was, or sending them again does no harm.
-        """
-        batch = self._batch(visitor_id, checked.events, self._knowledge.affinity_parameters(now), now)
-        if visitor_id is None or not batch:
-            return self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
-        started = time.perf_counter()
-        try:
-            applied = await self._patient_store.apply(visitor_id, batch, now=now)
-        except EventsRefused:
-            raise
-        except StoreUnavailable:
-            self._metrics.redis(time.perf_counter() - started, ok=False)
-            raise
-        self._metrics.redis(time.perf_counter() - started, ok=True)
-        self._exposures.count(batch, applied)
-        return self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
-
-    async def _remember(
-        self, visitor_id: str | None, batch: Batch, checked: CheckedEvents, now: float
-    ) -> _Remembered:
-        if visitor_id is None:
-            events = self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
-            return _Remembered(_in_memory(batch), events, degraded=False, redis_seconds=0.0)
-        started = time.perf_counter()
-        try:
-            applied, are_refused = await self._apply(visitor_id, batch, now)
-        except StoreUnavailable:
-            seconds = time.perf_counter() - started
-            self._metrics.redis(seconds, ok=False)
-            events = self._counted(checked, kept=0, duplicate=0, retry=True)
-            return _Remembered(_in_memory(batch), events, degraded=True, redis_seconds=seconds)
-        seconds = time.perf_counter() - started
-        self._metrics.redis(seconds, ok=True)
-        if not are_refused:
-            self._exposures.count(batch, applied)
-        events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate, retry=are_refused)
-        state = applied.state if applied.state.is_known else _in_memory(batch)
-        return _Remembered(state, events, degraded=False, redis_seconds=seconds)
-
-    async def _apply(self, visitor_id: str, batch: Batch, now: float) -> tuple[Applied, bool]:
-        """Apply a page's events; where there is no room for them, see the visitor as without them, and say so."""
-        try:
-            return await self._store.apply(visitor_id, batch, now=now), False
-        except EventsRefused:
-            return await self._store.apply(visitor_id, (), now=now), True
-
-    def _batch(
-        self,
-        visitor_id: str | None,
-        events: Sequence[Event],
-        parameters: AffinityParameters,
-        now: float,
-    ) -> list[tuple[Event, Effects]]:
-        """Return what events do, exposures as far as they can be believed."""
-        catalog = self._knowledge.catalog
-        if visitor_id is not None:
-            events = self._exposures.confirmed(events, visitor_id, now=now)
-        return [(event, effects_of(event, catalog, parameters)) for event in events]
+    async def keep(
+        self, visitor_id: str | None, checked: CheckedEvents, *, is_server: bool = False, now: float
+    ) -> EventsAnswer:
+        """Put a batch of events into the log and the visitor's state; see :meth:`EventIntake.keep`."""
+        return await self._intake.keep(visitor_id, checked, is_server=is_server, now=now)
 
     def _bought(self, events: Sequence[Event]) -> frozenset[int]:
         keys: set[int] = set()
@@ -233,30 +170,10 @@ class Personalization:
             # The next page of the session decides anew, from the same evidence.
             return
 
-    def _counted(
-        self, checked: CheckedEvents, *, kept: int, duplicate: int, unstored: int = 0, retry: bool = False
-    ) -> EventsAnswer:
-        ignored = checked.ignored + unstored
-        self._metrics.events(
-            accepted=kept, duplicate=duplicate, ignored=ignored, rejected=len(checked.rejected)
-        )
-        return {
-            "accepted": kept,
-            "duplicate": duplicate,
-            "ignored": ignored,
-            "rejected": [{"pointer": error.pointer, "detail": error.detail} for error in checked.rejected],
-            "retry": retry,
-        }
-
-    def _count(self, decision: Decision, remembered: _Remembered) -> None:
+    def _count(self, decision: Decision, remembered: Remembered) -> None:
         metrics = self._metrics
         metrics.decision("size", decision.size.action)
         metrics.decision("homepage", decision.homepage.variant)
-        metrics.recommendations(Counter(chosen.source for chosen in decision.recommendations))
+        metrics.recommendations([chosen.source for chosen in decision.recommendations])
         if remembered.degraded:
             metrics.degraded()
-
-
-def _in_memory(batch: Batch) -> VisitorState:
-    """Return what the request's own events tell of a visitor of whom nothing else may or can be known."""
-    return ledger_of(effects for _, effects in batch).state() if batch else EMPTY_STATE

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from service.metrics import forget_process, prepare_multiprocess
+from service.metrics_folder import forget_process, prepare_multiprocess
 from service.settings import Settings, SettingsError, check_servable
 from service.stores.connection import StoreUnavailable, check_server, connected
 from service.stores.keys import Keyspace

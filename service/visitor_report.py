@@ -129,7 +129,7 @@ def report_of(
     next_page = msgspec.structs.replace(state, session_started=second_of(now)) if session_is_over else state
     calibration = SizeCalibration() if model is None else model.calibration
     today = int(now // SECONDS_PER_DAY)
-    fit = Fit(state.settled_evidence(), catalog, calibration, today=today)
+    fit = Fit(state.settled_evidence(), calibration, today=today)
     affinity = affinity_of(next_page, parameters, today)
     attributes = visitor_attributes(_HOME, next_page, affinity, {})
     assigned = policy.assign(visitor_id, attributes, next_page)

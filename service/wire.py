@@ -1,9 +1,8 @@
 """From bytes to checked bodies and events: every mistake gets a pointer, and a bad event stands alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -47,8 +46,7 @@ class _Named(msgspec.Struct):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedEvents:
+class CheckedEvents(NamedTuple):
     """What a body's events came to: good ones in order, the count of unknown names, one line per bad field."""
 
     events: tuple[Event, ...]

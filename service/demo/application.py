@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from service.app import Services, create_app, live_services, visitor_cookie
-from service.deadline import DeadlineStore
 from service.demo.assets import Assets
 from service.demo.assortment import Assortment
 from service.demo.clock import DemoClock
@@ -113,7 +112,7 @@ def _snippet() -> str:
 def _panel(settings: Settings, services: Services, items: list[DemoItem], clock: DemoClock) -> PanelRoutes:
     keys = load_signing_keys([key.get_secret_value() for key in settings.signing_keys], settings.data_dir)
     tokens = VisitorTokens(keys)
-    patient = DeadlineStore(services.visitors, seconds=settings.events_timeout_ms / 1000)
+    patient = services.patient_visitors or services.visitors
     exposures = Exposures(ExposureTickets(keys), patient, services.knowledge, services.metrics)
     personalization = Personalization(patient, patient, services.knowledge, services.metrics, exposures)
     reports = VisitorReports(

@@ -6,7 +6,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from service.experiments.growthbook import GrowthBookSource
 from service.experiments.last_good import LastGoodCopy
 from service.experiments.sources import FileSource, PayloadSource, SourceCopy
 from service.experiments.watch import POLL_SECONDS, ExperimentWatch
@@ -51,6 +50,9 @@ def source_of(settings: Settings, clock: Callable[[], float]) -> PayloadSource |
         copy = _copy(settings.data_dir, f"file {path.absolute()}")
         return FileSource(path, copy, clock, poll_interval_seconds=POLL_SECONDS)
     if settings.growthbook_url is not None:
+        # Its HTTP client and what that imports take 0.15 s, which a start without GrowthBook need not wait for.
+        from service.experiments.growthbook import GrowthBookSource  # noqa: PLC0415
+
         url = settings.growthbook_url
         copy = _copy(settings.data_dir, f"growthbook {url}")
         try:

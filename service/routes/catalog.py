@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, cast
 
 from recommender.catalog.feed import FeedError
 from recommender.catalog.rows import RowError
-from service.answers import CatalogAnswer, RemovalAnswer, RowReportAnswer
+from service.operator_answers import CatalogAnswer, RemovalAnswer, RowReportAnswer
 from service.problems import FieldError, Problem, unavailable
 from service.routes.exchange import CURL_DEFAULT, NO_STORE, Reply, Request
 from service.stores.catalog import CatalogChange, CatalogShrinks, CatalogStore

@@ -4,16 +4,16 @@ Starlette's ``Request`` and ``Response`` would cost about 30 µs of a budget of 
 headers and the body.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
 
 import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.problems import CONTENT_TYPE, Problem
+from service.routes.patience import within
 
 JSON: Final = b"application/json"
 CURL_DEFAULT: Final = b"application/x-www-form-urlencoded"
@@ -77,9 +77,21 @@ class Request:
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self.trusted = False
 
+    @property
+    def peer(self) -> str | None:
+        """The address at the other end of the connection, ``None`` for a Unix socket."""
+        client: tuple[str, int] | None = self._scope.get("client")
+        return None if client is None else client[0]
+
     def header(self, name: bytes) -> bytes | None:
         """Return a header's value by its lower-case name; of several the last."""
         return self._headers.get(name)
+
+    def joined_header(self, name: bytes) -> bytes | None:
+        """Return the values of all headers of a name as one list (RFC 9110 §5.3)."""
+        if name not in self._headers:
+            return None
+        return b", ".join([value for each, value in self._scope["headers"] if each == name])
 
     def path_parameter(self, name: str) -> str:
         """Return a parameter of the path, percent-decoded."""
@@ -101,8 +113,7 @@ class Request:
         """
         self._check_content_type()
         try:
-            async with asyncio.timeout(timeout_seconds):
-                return b"".join([chunk async for chunk in self.chunks(max_bytes=max_bytes)])
+            return await within(timeout_seconds, self._whole(max_bytes))
         except TimeoutError:
             raise Problem(408, f"the body did not arrive within {timeout_seconds:g} seconds") from None
 
@@ -113,12 +124,23 @@ class Request:
             Problem: 413 if more than ``max_bytes`` are announced or come.
             ClientGone: the client hung up.
         """
+        async for chunk in self._chunks(await self._receive(), max_bytes):
+            yield chunk
+
+    async def _whole(self, max_bytes: int) -> bytes:
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        is_all = message["type"] == "http.request" and not message.get("more_body", False)
+        if is_all and len(body) <= max_bytes:
+            return body
+        return b"".join([chunk async for chunk in self._chunks(message, max_bytes)])
+
+    async def _chunks(self, message: Message, max_bytes: int) -> AsyncIterator[bytes]:
         announced = self._headers.get(b"content-length", b"")
         too_large = announced.isdigit() and int(announced) > max_bytes
         received = 0
         more = True
         while more:
-            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             chunk: bytes = message.get("body", b"")
@@ -129,6 +151,8 @@ class Request:
                 break
             if chunk and not too_large:
                 yield chunk
+            if more:
+                message = await self._receive()
         if too_large:
             raise Problem(413, f"the body is larger than {max_bytes} bytes", headers=_closing(more))
 

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable
 
-from recommender.catalog.catalog import Catalog
 from recommender.decisions.fit import Fit
 from recommender.decisions.selection import select_similar
 from recommender.sizes.calibration import SizeCalibration
 from service.answers import SimilarAnswer
 from service.knowledge import Knowledge
 from service.problems import FieldError, Problem
-from service.routes.answers import recommendation_answers
+from service.routes.answers import written_recommendations
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.schemas import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -36,10 +35,10 @@ class ItemRoutes:
             raise Problem(404, "the catalog has no item and no SKU of this id")
         if "recommendations" in self._knowledge.policy.switched_off:
             limit = 0
-        chosen = select_similar(resolved.item, catalog, model, fit=_nobody(catalog), limit=limit, now=now)
+        chosen = select_similar(resolved.item, catalog, model, fit=_nobody(), limit=limit, now=now)
         answer: SimilarAnswer = {
             "item_id": item_id,
-            "recommendations": recommendation_answers(chosen, now),
+            "recommendations": written_recommendations(chosen, now),
             "model_version": None if model is None else model.version,
         }
         timing = b"total;dur=%.2f" % ((time.perf_counter() - started) * 1e3)
@@ -48,9 +47,9 @@ class ItemRoutes:
         return Reply.of_json(answer, headers=[caching, (b"server-timing", timing)])
 
 
-def _nobody(catalog: Catalog) -> Fit:
+def _nobody() -> Fit:
     """Return the fit of nobody in particular: every size will do."""
-    return Fit((), catalog, SizeCalibration(), today=0)
+    return Fit((), SizeCalibration(), today=0)
 
 
 def _limit(given: str | None) -> int:

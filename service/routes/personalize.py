@@ -10,12 +10,13 @@ from service.answers import EventsReceipt
 from service.crawlers import Crawlers
 from service.log_pressure import EventsRefused
 from service.personalization import Answer, Circumstances, Personalization
-from service.problems import unavailable
+from service.problems import Problem, too_many_requests, unavailable
 from service.routes.answers import personalize_answer
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.routes.reception import Reception
 from service.schemas import PersonalizeRequest
 from service.stores.connection import StoreUnavailable
+from service.stores.visitors import RateLimited
 from service.wire import BodyDecoder, CheckedEvents
 
 RETRY_AFTER_SECONDS = 5
@@ -60,13 +61,16 @@ class PersonalizeRoutes:
         self._reception.check_count(body.events)
         now = self._clock()
         visitor = self._reception.visitor(request, body.visitor_id, body.consent)
-        answer = await self._personalization.answer(
-            None if visitor is None else visitor.visitor_id,
-            _question_of(body),
-            self._checked(request, body.events, now),
-            self._circumstances(request, body),
-            now=now,
-        )
+        try:
+            answer = await self._personalization.answer(
+                None if visitor is None else visitor.visitor_id,
+                _question_of(body),
+                self._checked(request, body.events, now),
+                self._circumstances(request, body),
+                now=now,
+            )
+        except RateLimited as limited:
+            raise _too_many(limited) from None
         content = personalize_answer(answer, None if visitor is None else visitor.token, now=now)
         return Reply.of_json(
             content,
@@ -84,8 +88,11 @@ class PersonalizeRoutes:
             kept = await self._personalization.keep(
                 None if visitor is None else visitor.visitor_id,
                 self._checked(request, body.events, now),
+                is_server=request.trusted,
                 now=now,
             )
+        except RateLimited as limited:
+            raise _too_many(limited) from None
         except EventsRefused:
             raise unavailable(
                 "there is no room for events now, none of these was kept: send them again later",
@@ -118,6 +125,13 @@ class PersonalizeRoutes:
 
     def _checked(self, request: Request, events: list[msgspec.Raw], now: float) -> CheckedEvents:
         return self._decoder.check(events, now=now, source="server" if request.trusted else "browser")
+
+
+def _too_many(limited: RateLimited) -> Problem:
+    return too_many_requests(
+        "this visitor asks too often: send this again after Retry-After seconds, none of its events was kept",
+        retry_after_seconds=limited.retry_after_seconds,
+    )
 
 
 def _question_of(body: PersonalizeRequest) -> Question:

@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from service.identity import ServerKey
 from service.metrics import Metrics
-from service.problems import Problem, unauthorized, unavailable
+from service.problems import Problem, too_many_requests, unauthorized, unavailable
+from service.rate_limits import AddressRates
 from service.routes.exchange import NO_STORE, ClientGone, Reply, Request
 from service.routes.origins import OriginPolicy
 
@@ -33,12 +34,21 @@ CLIENT_GONE: Final = 499
 class Edge:
     """What the resources of one application share.
 
-    ``in_flight`` counts the requests being handled by this process; it is the one field that changes.
+    Attributes:
+        origins: of the pages that may call.
+        server_key: of the shop's own servers.
+        metrics: counts requests.
+        addresses: how often each address may call without the key.
+        clock: Unix seconds now.
+        max_in_flight: requests handled at a time; what comes beyond them is shed.
+        in_flight: requests being handled by this process; the one field that changes.
     """
 
     origins: OriginPolicy
     server_key: ServerKey
     metrics: Metrics
+    addresses: AddressRates
+    clock: Callable[[], float]
     max_in_flight: int
     in_flight: int = field(default=0)
 
@@ -63,6 +73,11 @@ class Resource:
         self._access = access
         self._edge = edge
 
+    @property
+    def path(self) -> str | None:
+        """The path; ``None`` if it has parameters."""
+        return None if "{" in self._template else self._template
+
     def route(self) -> Route:
         """Return the Starlette route; methods are judged here, where the answer is a problem+json."""
         return Route(self._template, self)
@@ -80,13 +95,19 @@ class Resource:
             try:
                 self._shed()
                 cors = self._admit(request, method)
+                self._limit(request, method)
                 reply = await self._handler(method)(request)
             except Problem as problem:
                 reply = Reply.of_problem(problem)
+            except ClientGone:
+                status = CLIENT_GONE
+                return
+            except Exception:
+                defect = Problem(500, "a defect in Kabin; its log says more")
+                await Reply.of_problem(defect).send(send, extra=cors, head=method == "HEAD")
+                raise  # The traceback is the server's to log.
             status = reply.status
             await reply.send(send, extra=cors, head=method == "HEAD")
-        except ClientGone:
-            status = CLIENT_GONE
         finally:
             edge.in_flight -= 1
             edge.metrics.request(self._label, method, status, time.perf_counter() - started)
@@ -123,6 +144,20 @@ class Resource:
                 "this call needs the server key: send Authorization: Bearer <KABIN_SERVER_KEY>"
             )
         return self._edge.origins.check(origin, host)
+
+    def _limit(self, request: Request, method: str) -> None:
+        """Refuse a browser's call if its address makes too many; who has the server key makes any number."""
+        if self._access != "browser" or request.trusted or method == "OPTIONS":
+            return
+        edge = self._edge
+        forwarded = request.joined_header(b"x-forwarded-for")
+        seconds = edge.addresses.admit(request.peer, forwarded, edge.clock())
+        if seconds > 0.0:
+            edge.metrics.rate_limited("address")
+            raise too_many_requests(
+                "this address asks too often: send this again after Retry-After seconds",
+                retry_after_seconds=seconds,
+            )
 
     def _handler(self, method: str) -> Handler:
         if method == "OPTIONS":

@@ -6,7 +6,11 @@ from typing import Any
 import orjson
 
 from recommender.model import TrainingRecord
-from service.answers import (
+from service.experiments.status import ExperimentsStatus
+from service.knowledge import Knowledge
+from service.log_pressure import Pressure
+from service.metrics import Metrics
+from service.operator_answers import (
     CatalogStatus,
     ExperimentsStatusAnswer,
     HealthAnswer,
@@ -16,10 +20,6 @@ from service.answers import (
     RedisStatus,
     TrainingStatus,
 )
-from service.experiments.status import ExperimentsStatus
-from service.knowledge import Knowledge
-from service.log_pressure import Pressure
-from service.metrics import Metrics
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.stores.connection import StoreUnavailable
 

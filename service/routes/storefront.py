@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from service.answers import StorefrontAnswer
+from service.operator_answers import StorefrontAnswer
 from service.problems import Problem
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.storefront.bundle import Bundle, Script

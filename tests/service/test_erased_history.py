@@ -21,6 +21,7 @@ from service.stores.keys import Keyspace
 from service.stores.leases import MemoryLeases
 from service.stores.log import EventLog
 from service.stores.log_drain import LogDrain
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.visitor_events import PARAMETERS, SHOP, START, effect
 
@@ -46,7 +47,7 @@ class Shop:
             binding=ArchiveBinding(client, self.keyspace),
             holder="a test",
         )
-        self.visitors = RedisVisitorStore(client, self.keyspace)
+        self.visitors = RedisVisitorStore(ClientScripts(client), self.keyspace)
         self._client = client
 
     async def visit(self, visitor_id: str, event_id: str) -> None:

@@ -17,6 +17,7 @@ from service.personalization import Answer, Personalization
 from service.stores.connection import Client
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from service.tickets import ExposureTickets
 from service.wire import NO_EVENTS, CheckedEvents
@@ -49,7 +50,7 @@ class Worker:
         self.policy = NO_POLICY
         catalog = Catalog.empty()
         knowledge = Knowledge(lambda: catalog, lambda: None, lambda: self.policy)
-        store = RedisVisitorStore(client, keyspace)
+        store = RedisVisitorStore(ClientScripts(client), keyspace)
         metrics = Metrics()
         exposures = Exposures(ExposureTickets(["a-key-that-workers-share"]), store, knowledge, metrics)
         self._personalization = Personalization(store, store, knowledge, metrics, exposures)
@@ -94,7 +95,7 @@ async def test_the_log_holds_the_exposure_once(client: Client, keyspace: Keyspac
     workers = [Worker(client, keyspace) for _ in range(2)]
     for worker in workers:
         worker.policy = promo_for(0.25, bucketVersion=2)
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     answer = await workers[0].home("v")
     assert await workers[0].report("v", answer, "e1") == (1, 0)
     state = await store.read("v")

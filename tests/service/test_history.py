@@ -21,6 +21,7 @@ from service.stores.keys import Keyspace
 from service.stores.leases import RedisLeases
 from service.stores.log import EventLog, LogEntry
 from service.stores.log_drain import LogDrain
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.visitor_events import PARAMETERS, SHOP, START, effect
 
@@ -111,7 +112,7 @@ async def test_states_rebuilt_while_the_log_is_drained_miss_nothing(
     client: Client, keyspace: Keyspace, archive: Archive, archiver: Archiver
 ) -> None:
     """Events that arrive and are archived while a visitor is being rebuilt are in the state that is installed."""
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     log = EventLog(client, keyspace)
     happened = [event for _, event in _history(visitors=1, each=9)]
     for event in happened[:4]:
@@ -153,7 +154,7 @@ async def test_a_long_history_is_archived_on_the_way(
     again = await LogHistory(log, rebuilder, archive, archiver, START).append(iter(happened))
     assert (again.appended, again.known) == (0, 100)
     await history.rebuild(appended.visitors, lambda _: None)
-    assert (await RedisVisitorStore(client, keyspace).read("v7")).is_known
+    assert (await RedisVisitorStore(ClientScripts(client), keyspace).read("v7")).is_known
 
 
 async def test_a_full_redis_is_drained(

@@ -1,8 +1,12 @@
 """Visitor ids, their signatures, the cookie and the server key."""
 
+import hashlib
 import stat
 from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import quote
 
+import itsdangerous
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +40,26 @@ def test_no_text_is_a_token_unless_it_was_signed(text: str) -> None:
     visitor = TOKENS.identify(text, text, trusted=False)
     assert visitor.is_new
     assert visitor.visitor_id != text
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_tokens_are_those_of_itsdangerous(visitor_id: str) -> None:
+    """Kabin only derives the keys earlier: what either signs the other reads."""
+    signer = itsdangerous.Signer(
+        [OLD, NEW], salt=b"kabin.visitor", key_derivation="hmac", digest_method=hashlib.sha256
+    )
+    signed = signer.sign(quote(visitor_id, safe="")).decode()
+    assert TOKENS.sign(visitor_id) == signed
+    assert TOKENS.read(signed) == visitor_id
+    assert signer.unsign(TOKENS.sign(visitor_id)).decode() == quote(visitor_id, safe="")
+
+
+def test_what_is_too_long_for_a_token_is_not_remembered() -> None:
+    """A cookie has room for 64 KB, and there are thousands of places."""
+    tokens = VisitorTokens([NEW])
+    with patch.object(tokens, "_read") as remembering:
+        assert tokens.read("x" * 300 + "." + "y" * 43) is None
+    remembering.assert_not_called()
 
 
 def test_a_token_with_anything_added_is_forged() -> None:

@@ -5,18 +5,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.metrics import Metrics, forget_process, multiprocess_dir, prepare_multiprocess
+from service.metrics import Metrics
+from service.metrics_folder import forget_process, multiprocess_dir, prepare_multiprocess
 
 WORKER = """
 import os, sys
 from pathlib import Path
-from service.metrics import Metrics, multiprocess_dir
+from service.metrics import Metrics
+from service.metrics_folder import multiprocess_dir
 metrics = Metrics(multiprocess_dir())
 metrics.events(accepted=int(sys.argv[1]))
 metrics.catalog(int(sys.argv[1]), 5.0, 7)
 metrics.model("v1", 3.0)
+metrics.flush()
 print(os.getpid())
-if len(sys.argv) > 2:
+if "served" in sys.argv:
+    for seconds in (0.0015, 0.5):
+        metrics.request("/personalize", "POST", 200, seconds)
+    metrics.recommendations(["als", "als", "als", "popular"])
+    metrics.flush()
+if "show" in sys.argv:
     print(metrics.exposition("")[0].decode())
 """
 
@@ -70,3 +78,27 @@ def test_a_model_that_was_replaced_is_no_longer_in_use() -> None:
     assert 'kabin_model_info{version="a"} 0.0' in body
     assert 'kabin_model_info{version="b"} 1.0' in body
     assert "kabin_model_created_timestamp_seconds 2.0" in body
+
+
+def test_what_happens_with_requests_shows_to_other_workers_once_it_is_flushed(tmp_path: Path) -> None:
+    """A worker's own answer has everything up to this moment; others see what was flushed, once a second."""
+    folder = tmp_path / "metrics"
+    prepare_multiprocess(folder)
+    del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    worker(folder, "3", "served")
+    shown = "\n".join(worker(folder, "5", "show"))
+    count = 'kabin_http_request_duration_seconds_count{method="POST",route="/personalize",status="200"}'
+    assert f"{count} 2.0" in shown
+    assert 'kabin_recommendations_total{source="als"} 3.0' in shown
+    assert 'le="0.002"' in shown
+
+
+def test_only_so_many_experiments_have_a_count_of_their_own() -> None:
+    """A server may name anything an experiment; the rest is counted together."""
+    metrics = Metrics()
+    for number in range(300):
+        metrics.exposure(f"e{number}")
+        metrics.exposure("e1")
+    body = metrics.exposition("")[0].decode()
+    assert 'kabin_exposures_total{experiment="e1"} 301.0' in body
+    assert 'kabin_exposures_total{experiment="other"} 100.0' in body

@@ -17,6 +17,7 @@ from service.stores.archive import Archive, LocalStorage
 from service.stores.connection import Client, connected
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import Lifetimes, RedisVisitorStore
 from tests.visitor_events import PARAMETERS, SHOP, START, effect, events, write_archive
 
@@ -59,7 +60,7 @@ def test_a_lost_store_comes_back_as_it_was(valkey_url: str, requests: list[tuple
     async def run() -> None:
         keyspace = Keyspace(f"lost-{next(_prefixes)}", partitions=4)
         async with connected(valkey_url, timeout_seconds=20) as client:
-            store = RedisVisitorStore(client, keyspace)
+            store = RedisVisitorStore(ClientScripts(client), keyspace)
             for visitor_id, happened in requests:
                 await store.apply(visitor_id, [effect(event) for event in happened], now=START)
             visitors = {visitor_id for visitor_id, happened in requests if happened}
@@ -88,7 +89,7 @@ async def test_archive_and_log_count_once_together(
     rebuilt = await _rebuilder(client, keyspace, Archive(LocalStorage(tmp_path))).rebuild(
         now=START, progress=lambda read, total: told.append((read, total))
     )
-    state = await RedisVisitorStore(client, keyspace).read("anna")
+    state = await RedisVisitorStore(ClientScripts(client), keyspace).read("anna")
     expected = ledger_of(effect(event)[1] for event in happened).state(
         last_seen=state.last_seen, session_started=state.session_started
     )
@@ -101,7 +102,7 @@ async def test_only_the_visitors_asked_for_are_rebuilt(client: Client, keyspace:
     """Others of the same partition stay as they are; a visitor without events stays unknown."""
     view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
     visitors = [f"v{number}" for number in range(20)]
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     for visitor_id in visitors:
         await store.apply(visitor_id, [effect(view)], now=START)
     await _forget(client, keyspace, *visitors)
@@ -113,7 +114,7 @@ async def test_only_the_visitors_asked_for_are_rebuilt(client: Client, keyspace:
 
 async def test_pins_and_sessions_are_kept(client: Client, keyspace: Keyspace) -> None:
     """What events do not tell survives a rebuild."""
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
     await store.apply("anna", [effect(view)], now=START + 100)
     await store.pin_homepage("anna", "promo", at=START + 101)
@@ -128,7 +129,7 @@ async def test_a_visitor_is_forgotten_as_if_nothing_had_been_rebuilt(
     """A state lives on for what was left since its last event, and one that had expired does not come back."""
     view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
     write_archive(tmp_path, keyspace, [("anna", view)])
-    store, life = RedisVisitorStore(client, keyspace), Lifetimes().state_seconds
+    store, life = RedisVisitorStore(ClientScripts(client), keyspace), Lifetimes().state_seconds
     rebuilder = _rebuilder(client, keyspace, Archive(LocalStorage(tmp_path)))
     assert (await rebuilder.rebuild(now=START + life)).visitors == 0
     assert not (await store.read("anna")).is_known
@@ -148,7 +149,7 @@ async def test_unreadable_entries_are_counted(client: Client, keyspace: Keyspace
 
 async def test_new_parameters_replace_the_sums(client: Client, keyspace: Keyspace) -> None:
     """After a rebuild with another half-life the sums are of the new version, complete."""
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     view = Event(EventName.VIEW_ITEM, "e", START, "browser", (EventItem("i1"),))
     before = (await store.apply("anna", [effect(view)], now=START)).state
     parameters = AffinityParameters(half_life_days=30.0)
@@ -160,7 +161,7 @@ async def test_new_parameters_replace_the_sums(client: Client, keyspace: Keyspac
 
 async def test_visitors_who_go_on_lose_nothing(client: Client, keyspace: Keyspace) -> None:
     """Rebuilding again and again under live writes ends with the state that all events make."""
-    store = RedisVisitorStore(client, keyspace)
+    store = RedisVisitorStore(ClientScripts(client), keyspace)
     visitors = [f"v{number}" for number in range(6)]
     happened = {
         visitor_id: [

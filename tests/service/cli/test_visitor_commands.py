@@ -9,6 +9,7 @@ from service.cli import main
 from service.stores.connection import connected
 from service.stores.erasures import RedisErasures, visitor_hash
 from service.stores.keys import Keyspace
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.visitor_events import START, effect
 
@@ -24,7 +25,7 @@ def test_visitors_are_erased_by_command(valkey_url: str, capsys: pytest.CaptureF
                 effect(Event(EventName.VIEW_ITEM, f"e{i}", START, "browser", (EventItem("a"),)))
                 for i in (1, 2)
             ]
-            await RedisVisitorStore(client, KEYSPACE).apply("anna", views, now=START)
+            await RedisVisitorStore(ClientScripts(client), KEYSPACE).apply("anna", views, now=START)
 
     async def recorded() -> set[str]:
         async with connected(valkey_url, timeout_seconds=20) as client:

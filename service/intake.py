@@ -1,0 +1,182 @@
+"""Taking events in: into the log and their visitor's state, in one round trip that also reads the visitor."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from recommender.affinity import AffinityParameters
+from recommender.events import Event
+from recommender.visitor.effects import Effects, effects_of
+from recommender.visitor.ledger import ledger_of
+from recommender.visitor.state import EMPTY_STATE, VisitorState
+from service.answers import EventsAnswer
+from service.exposures import Batch, Exposures
+from service.knowledge import Knowledge
+from service.log_pressure import EventsRefused
+from service.metrics import Metrics
+from service.stores.connection import StoreUnavailable
+from service.stores.rates import Rate
+from service.stores.visitors import Applied, RateLimited, VisitorStore
+from service.wire import CheckedEvents
+
+
+class Remembered(NamedTuple):
+    """A visitor as a page's answer sees them, and what became of the page's events.
+
+    Attributes:
+        state: with the page's events, if they were kept or nothing else is known.
+        events: what became of them.
+        degraded: whether Redis was out of reach.
+        redis_seconds: that it took.
+    """
+
+    state: VisitorState
+    events: EventsAnswer
+    degraded: bool
+    redis_seconds: float
+
+
+class EventIntake:
+    """Applies the events of requests and counts what became of them.
+
+    Args:
+        store: for pages, which cannot wait.
+        patient_store: the same store for those who bring events and nothing else.
+        knowledge: says what events mean.
+        metrics: counts events, and calls of the store.
+        exposures: knows which are believed.
+        rate: how often a browser may ask for its visitor; any number of times if not given.
+    """
+
+    def __init__(
+        self,
+        store: VisitorStore,
+        patient_store: VisitorStore,
+        knowledge: Knowledge,
+        metrics: Metrics,
+        exposures: Exposures,
+        *,
+        rate: Rate | None,
+    ) -> None:
+        self._store = store
+        self._patient_store = patient_store
+        self._knowledge = knowledge
+        self._metrics = metrics
+        self._exposures = exposures
+        self._rate = rate
+
+    async def remember(
+        self,
+        visitor_id: str | None,
+        checked: CheckedEvents,
+        parameters: AffinityParameters,
+        *,
+        is_server: bool,
+        now: float,
+    ) -> Remembered:
+        """Apply a page's events and return the visitor with them, from memory alone if Redis is out of reach.
+
+        Args:
+            visitor_id: ``None`` if nothing may be stored.
+            checked: the page's events.
+            parameters: of discount affinity, as of now.
+            is_server: whether the shop's server asks; it may as often as it likes.
+            now: Unix seconds.
+
+        Raises:
+            RateLimited: the visitor asks too often; nothing was kept.
+        """
+        batch = self._batch(visitor_id, checked.events, parameters, now)
+        if visitor_id is None:
+            events = self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
+            return Remembered(_in_memory(batch), events, degraded=False, redis_seconds=0.0)
+        started = time.perf_counter()
+        try:
+            rate = None if is_server else self._rate
+            applied, are_refused = await self._apply(visitor_id, batch, rate, now)
+        except RateLimited:
+            self._metrics.rate_limited("visitor")
+            raise
+        except StoreUnavailable:
+            seconds = time.perf_counter() - started
+            self._metrics.redis(seconds, ok=False)
+            events = self._counted(checked, kept=0, duplicate=0, retry=True)
+            return Remembered(_in_memory(batch), events, degraded=True, redis_seconds=seconds)
+        seconds = time.perf_counter() - started
+        self._metrics.redis(seconds, ok=True)
+        if not are_refused:
+            self._exposures.count(batch, applied)
+        events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate, retry=are_refused)
+        state = applied.state if applied.state.is_known else _in_memory(batch)
+        return Remembered(state, events, degraded=False, redis_seconds=seconds)
+
+    async def keep(
+        self, visitor_id: str | None, checked: CheckedEvents, *, is_server: bool, now: float
+    ) -> EventsAnswer:
+        """Put a batch of events into the log and the visitor's state.
+
+        Raises:
+            EventsRefused: there is no room for them; none of them was kept.
+            RateLimited: the visitor asks too often; none of them was kept.
+            StoreUnavailable: they cannot be kept; none of them was, or sending them again does no harm.
+        """
+        batch = self._batch(visitor_id, checked.events, self._knowledge.affinity_parameters(now), now)
+        if visitor_id is None or not batch:
+            return self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
+        started = time.perf_counter()
+        try:
+            rate = None if is_server else self._rate
+            applied = await self._patient_store.apply(visitor_id, batch, now=now, rate=rate)
+        except EventsRefused:
+            raise
+        except RateLimited:
+            self._metrics.rate_limited("visitor")
+            raise
+        except StoreUnavailable:
+            self._metrics.redis(time.perf_counter() - started, ok=False)
+            raise
+        self._metrics.redis(time.perf_counter() - started, ok=True)
+        self._exposures.count(batch, applied)
+        return self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
+
+    async def _apply(
+        self, visitor_id: str, batch: Batch, rate: Rate | None, now: float
+    ) -> tuple[Applied, bool]:
+        """Apply a page's events; where there is no room for them, see the visitor as without them, and say so."""
+        try:
+            return await self._store.apply(visitor_id, batch, now=now, rate=rate), False
+        except EventsRefused:
+            return await self._store.apply(visitor_id, (), now=now, rate=rate), True
+
+    def _batch(
+        self,
+        visitor_id: str | None,
+        events: Sequence[Event],
+        parameters: AffinityParameters,
+        now: float,
+    ) -> list[tuple[Event, Effects]]:
+        """Return what events do, exposures as far as they can be believed."""
+        catalog = self._knowledge.catalog
+        if visitor_id is not None:
+            events = self._exposures.confirmed(events, visitor_id, now=now)
+        return [(event, effects_of(event, catalog, parameters)) for event in events]
+
+    def _counted(
+        self, checked: CheckedEvents, *, kept: int, duplicate: int, unstored: int = 0, retry: bool = False
+    ) -> EventsAnswer:
+        ignored = checked.ignored + unstored
+        self._metrics.events(
+            accepted=kept, duplicate=duplicate, ignored=ignored, rejected=len(checked.rejected)
+        )
+        return {
+            "accepted": kept,
+            "duplicate": duplicate,
+            "ignored": ignored,
+            "rejected": [{"pointer": error.pointer, "detail": error.detail} for error in checked.rejected],
+            "retry": retry,
+        }
+
+
+def _in_memory(batch: Batch) -> VisitorState:
+    """Return what the request's own events tell of a visitor of whom nothing else may or can be known."""
+    return ledger_of(effects for _, effects in batch).state() if batch else EMPTY_STATE
