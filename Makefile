@@ -10,7 +10,7 @@ SOURCES := recommender service tests
 STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types quick quick-others quick-service slow browser servers verify format storefront clean
+.PHONY: help bench demo test lint types quick quick-others quick-service slow browser servers verify format storefront clean
 
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: $(RUNTIME) ## Serve a simulated shop, to be looked at in a browser, on an 
 	$(BIN)/kabin demo
 
 test: lint types quick slow ## Every check: ruff, mypy --strict, pytest (the quick part first)
+
+bench: $(CHECKS) ## What a page costs, over HTTP with a real Redis: CPU, latency, growth, memory, start-up
+	$(BIN)/python -m tests.benchmarks.hot_path $(ARGUMENTS)
 
 lint: $(CHECKS) ## ruff check and ruff format --check
 	$(BIN)/ruff check $(SOURCES)

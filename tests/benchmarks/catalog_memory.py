@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from recommender.catalog.catalog import CACHED_ITEMS, Catalog
+from recommender.catalog.catalog import CACHED_CARDS, CACHED_ITEMS, Catalog
 from recommender.departments import DepartmentTable
 from service.replica import CatalogReplica
 from service.stores.catalog import CatalogChange, RedisCatalogStore
@@ -307,10 +307,9 @@ def _fill_caches(catalog: Catalog) -> None:
     now = time.time()
     rng = random.Random(1)
     for row in rng.sample(range(catalog.row_count), min(3 * CACHED_ITEMS, catalog.row_count)):
-        item = catalog.item_at(row)
+        catalog.resolve(catalog.item_at(row).skus[0].sku_id)
+    for row in rng.sample(range(catalog.row_count), min(3 * CACHED_CARDS, catalog.row_count)):
         catalog.card(row, now)
-        catalog.sizes_in_stock(row)
-        catalog.resolve(item.skus[0].sku_id)
     catalog.newest_full_price(now, limit=24)
     catalog.on_sale(now, limit=24)
 

@@ -33,6 +33,7 @@ from recommender.events import Event, EventItem, EventName
 from service.stores.connection import StoreUnavailable, connected
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from tests.redis_servers import redis_server
 from tests.visitor_events import effect
@@ -116,7 +117,7 @@ def _round(
 async def _load(url: str, seconds: float, rate: int, outcome: Outcome) -> None:
     """Send events at a rate, several at once, until it is time to kill the server."""
     async with connected(url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        store = RedisVisitorStore(client, KEYSPACE)
+        store = RedisVisitorStore(ClientScripts(client), KEYSPACE)
         pid = int((await client.info("server"))["process_id"])
         process = psutil.Process(pid)
         numbers = count()
