@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple, Self
 from zlib import crc32
 
 import msgspec
-from scipy.special import betainc
+from scipy.special.cython_special import betainc
 
 AFFINITY_EPOCH_DAY: Final = 20_089
 """2025-01-01, day 0 of the absolute scale. With a half-life of 90 days a double overflows 252 years later."""
@@ -174,20 +174,41 @@ class AffinityParameters:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class DiscountAffinity:
+Tail = tuple[float, float, float]
+"""Arguments of the regularised incomplete beta function: two shapes and where to cut."""
+
+
+class DiscountAffinity(msgspec.Struct, frozen=True):
     """One visitor's affinity as of a day.
 
-    ``index`` is observed over expected, pulled towards 1. ``evidence`` is the effective number of observations
-    left today. ``p_high`` and ``p_low`` are the posterior probabilities that the visitor's odds of choosing a
-    discounted item are over 1.5 × and under 1/1.5 × the shop's.
+    Attributes:
+        level: how the visitor differs from the shop's mix, as far as that is certain.
+        index: observed over expected, pulled towards 1.
+        evidence: the effective number of observations left today.
+        high: ``p_high``, or what it is worked out from when somebody asks: that takes 5 µs within a request, and few pages ask.
+        low: likewise ``p_low``.
     """
 
     level: Level
     index: float
     evidence: float
-    p_high: float
-    p_low: float
+    high: float | Tail
+    low: float | Tail
+
+    @property
+    def p_high(self) -> float:
+        """Posterior probability that the visitor's odds of choosing a discounted item are over 1.5 × the shop's."""
+        return _probability(self.high)
+
+    @property
+    def p_low(self) -> float:
+        """Posterior probability that they are under 1/1.5 × the shop's."""
+        return _probability(self.low)
+
+
+def _probability(tail: float | Tail) -> float:
+    # scipy's function of plain numbers; the one for arrays gives the same bits in four times the time.
+    return float(betainc(*tail)) if isinstance(tail, tuple) else tail
 
 
 def contribution(
@@ -213,16 +234,22 @@ def contribution(
 
 def affinity_index(sums: AffinitySums, parameters: AffinityParameters, today: int) -> float:
     """Return observed over expected as of ``today``, both with ``n0`` added: 1.0 without evidence."""
-    scale = parameters.scale_of(today)
-    n0 = parameters.n0
-    return (n0 + max(sums.observed, 0.0) / scale) / (n0 + max(sums.expected, 0.0) / scale)
+    return _index(sums, parameters.n0, parameters.scale_of(today))
 
 
 def effective_observations(sums: AffinitySums, parameters: AffinityParameters, today: int) -> float:
     """Return (Σw)²/Σw² with weights decayed to ``today``: one purchase is one observation, and fades with age."""
+    return _observations(sums, parameters.scale_of(today))
+
+
+def _index(sums: AffinitySums, n0: float, scale: float) -> float:
+    return (n0 + max(sums.observed, 0.0) / scale) / (n0 + max(sums.expected, 0.0) / scale)
+
+
+def _observations(sums: AffinitySums, scale: float) -> float:
     if sums.weight <= 0.0 or sums.weight_squared <= 0.0:
         return 0.0
-    return sums.weight * (sums.weight / sums.weight_squared) / parameters.scale_of(today)
+    return sums.weight * (sums.weight / sums.weight_squared) / scale
 
 
 def decide_affinity(sums: AffinitySums, parameters: AffinityParameters, today: int) -> DiscountAffinity:
@@ -237,20 +264,38 @@ def decide_affinity(sums: AffinitySums, parameters: AffinityParameters, today: i
         parameters: as published by the model, or the defaults.
         today: whole days from 1970-01-01 UTC to the decision.
     """
-    evidence = effective_observations(sums, parameters, today)
-    index = affinity_index(sums, parameters, today)
+    scale = parameters.scale_of(today)
+    evidence = _observations(sums, scale)
+    index = _index(sums, parameters.n0, scale)
     if evidence <= 0.0:
         return DiscountAffinity("medium", index, 0.0, 0.0, 0.0)
-    low, high = MU_BOUNDS
-    mu = min(max(sums.expected / sums.weight, low), high)
-    share = min(max(sums.observed / sums.weight, 0.0), 1.0)
+    observed, expected, weight, _ = sums
+    lowest, highest = MU_BOUNDS
+    mu = min(max(expected / weight, lowest), highest)
+    share = min(max(observed / weight, 0.0), 1.0)
     prior = parameters.prior_observations
     chosen = prior * mu + evidence * share
     declined = prior * (1.0 - mu) + evidence * (1.0 - share)
     odds = mu / (1.0 - mu)
-    p_high = float(betainc(declined, chosen, 1.0 / (1.0 + ODDS_FACTOR * odds)))
-    p_low = float(betainc(chosen, declined, odds / (ODDS_FACTOR + odds)))
+    high: Tail = (declined, chosen, 1.0 / (1.0 + ODDS_FACTOR * odds))
+    low: Tail = (chosen, declined, odds / (ODDS_FACTOR + odds))
     level: Level = "medium"
     if evidence >= MINIMUM_EVIDENCE:
-        level = "high" if p_high >= CERTAINTY else "low" if p_low >= CERTAINTY else "medium"
-    return DiscountAffinity(level, index, evidence, p_high, p_low)
+        if _may_be_certain(high) and _probability(high) >= CERTAINTY:
+            level = "high"
+        elif _may_be_certain(low) and _probability(low) >= CERTAINTY:
+            level = "low"
+    return DiscountAffinity(level, index, evidence, high, low)
+
+
+def _may_be_certain(tail: Tail) -> bool:
+    """Tell whether Cantelli's inequality leaves room for a probability of ``CERTAINTY``.
+
+    At most ``v / (v + d²)`` of any distribution lies further than ``d`` below its mean, with ``v`` its variance.
+    That spares a page one or both incomplete beta functions, 5 µs each in the middle of a request.
+    """
+    shape, other, cut = tail
+    strength = shape + other
+    below = shape / strength - cut
+    variance = shape * other / (strength * strength * (strength + 1.0))
+    return below <= 0.0 or variance >= CERTAINTY * (variance + below * below)

@@ -54,11 +54,16 @@ class Exposures:
         self._metrics = metrics
         self._at = at
 
-    def confirmed(self, events: Iterable[Event], visitor_id: str, *, now: float) -> list[Event]:
+    def confirmed(self, events: Sequence[Event], visitor_id: str, *, now: float) -> Sequence[Event]:
         """Return a visitor's events with the exposures that they prove, as :meth:`confirm` has it.
 
         What two slots of one page prove alike, such as that somebody is held out, the first one does.
         """
+        for event in events:
+            if event.experiments or event.name is EventName.DECISION_SHOWN:
+                break
+        else:
+            return events
         told: set[tuple[str, int]] = set()
         result = []
         for event in events:
@@ -105,7 +110,7 @@ class Exposures:
             return msgspec.structs.replace(event, experiments=())
         return event
 
-    async def identify(
+    def identify(
         self,
         visitor_id: str | None,
         page_type: PageType,
@@ -114,8 +119,10 @@ class Exposures:
         *,
         is_server: bool,
         now: float,
-    ) -> str:
+    ) -> tuple[str, Event | None]:
         """Return an id for a decision: a ticket if a report of it is to tell exposures.
+
+        Exposures that nobody will report come with it as an event, to be kept by :meth:`record`.
 
         Args:
             visitor_id: whom it is for; ``None`` if nothing may be stored, and so nothing be exposed.
@@ -126,22 +133,21 @@ class Exposures:
             now: Unix seconds.
         """
         if visitor_id is None or not experiments:
-            return plain_decision_id()
+            return plain_decision_id(), None
         is_shown_now = is_server and self._at == "decision"
         shows_homepage = page_type == "home" or not is_shown_now
         due = due_exposures(experiments, decision, shows_homepage=shows_homepage)
         if due and not is_shown_now:
-            return self._tickets.issue(
+            ticket = self._tickets.issue(
                 visitor_id,
                 due,
                 discount_affinity=decision.affinity.level,
                 personalized_homepage=decision.homepage.personalized,
                 now=now,
             )
+            return ticket, None
         decision_id = plain_decision_id()
-        if due:
-            await self._record(visitor_id, _report(decision_id, due, decision, now))
-        return decision_id
+        return decision_id, _report(decision_id, due, decision, now) if due else None
 
     def count(self, batch: Batch, applied: Applied) -> None:
         """Count the exposures of events that are in the log now."""
@@ -149,7 +155,8 @@ class Exposures:
             for shown in event.experiments if is_new else ():
                 self._metrics.exposure(shown.experiment_id)
 
-    async def _record(self, visitor_id: str, event: Event) -> None:
+    async def record(self, visitor_id: str, event: Event) -> None:
+        """Keep the exposures of an answer to a server; if they cannot be kept, nothing happens."""
         now = event.timestamp
         parameters = self._knowledge.affinity_parameters(now)
         batch = [(event, effects_of(event, self._knowledge.catalog, parameters))]
@@ -177,12 +184,14 @@ def due_exposures(
     due = [one for one in experiments if not one.is_recorded and one.variation_id <= MAX_VARIATION]
     if not due:
         return due
+    shows_size = decision.size.would_show
+    shows_items = bool(decision.recommendations)
     is_shown: dict[str | None, bool] = {
         "homepage": shows_homepage,
-        "size": decision.size.would_show,
-        "recommendations": bool(decision.recommendations),
+        "size": shows_size,
+        "recommendations": shows_items,
+        None: shows_homepage or shows_size or shows_items,
     }
-    is_shown[None] = any(is_shown.values())
     return [one for one in due if is_shown.get(one.slot, True)]
 
 

@@ -23,7 +23,7 @@ VISITOR_ID_BYTES: Final = 16
 KEY_FILE: Final = "signing.key"
 
 REMEMBERED_TOKENS: Final = 16_384
-"""Of the visitors who asked last, 4 MB a worker."""
+"""Of the visitors who asked last, 5 MB a worker."""
 
 _SALT: Final = b"kabin.visitor"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~%-]+")
@@ -97,7 +97,8 @@ class VisitorTokens:
     def read(self, token: str) -> str | None:
         """Return the id in ``token``, or ``None`` if no valid key signed it."""
         # What is longer is none of ours, and a cookie has room for 64 KB of it: not to be remembered.
-        return self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
+        visitor = self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
+        return None if visitor is None else visitor.visitor_id
 
     def identify(self, claimed: str | None, cookie: str | None, *, trusted: bool) -> Visitor:
         """Return the visitor of a request.
@@ -113,23 +114,24 @@ class VisitorTokens:
         """
         for token in (claimed, cookie):
             if token:
-                visitor_id = self.read(token)
-                if visitor_id:
-                    return Visitor(visitor_id, token, is_new=False)
+                visitor = self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
+                if visitor is not None:
+                    return visitor
                 if trusted and token is claimed:
                     signed = self.sign(claimed)
                     short = signed if len(signed) <= MAX_TOKEN_CHARACTERS else claimed
                     return Visitor(claimed, short, is_new=False)
         return self.issue()
 
-    def _verify(self, token: str) -> str | None:
+    def _verify(self, token: str) -> Visitor | None:
         if _TOKEN.fullmatch(token) is None:
             return None
         try:
             signed = self._signer.unsign(token).decode()
         except itsdangerous.BadSignature:
             return None
-        return unquote(signed) if "%" in signed else signed
+        visitor_id = unquote(signed) if "%" in signed else signed
+        return Visitor(visitor_id, token, is_new=False) if visitor_id else None
 
 
 class ServerKey:

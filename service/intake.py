@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from recommender.affinity import AffinityParameters
+from recommender.catalog.catalog import Catalog
 from recommender.events import Event
 from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.ledger import ledger_of
@@ -16,23 +18,23 @@ from service.log_pressure import EventsRefused
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
 from service.stores.rates import Rate
-from service.stores.visitors import Applied, RateLimited, VisitorStore
+from service.stores.visitors import RateLimited, VisitorStore
 from service.wire import CheckedEvents
 
 
-class Remembered(NamedTuple):
+class Remembered(msgspec.Struct, frozen=True):
     """A visitor as a page's answer sees them, and what became of the page's events.
 
     Attributes:
         state: with the page's events, if they were kept or nothing else is known.
         events: what became of them.
-        degraded: whether Redis was out of reach.
+        is_degraded: whether Redis was out of reach.
         redis_seconds: that it took.
     """
 
     state: VisitorState
     events: EventsAnswer
-    degraded: bool
+    is_degraded: bool
     redis_seconds: float
 
 
@@ -69,6 +71,7 @@ class EventIntake:
         self,
         visitor_id: str | None,
         checked: CheckedEvents,
+        catalog: Catalog,
         parameters: AffinityParameters,
         *,
         is_server: bool,
@@ -79,6 +82,7 @@ class EventIntake:
         Args:
             visitor_id: ``None`` if nothing may be stored.
             checked: the page's events.
+            catalog: says what was viewed or bought.
             parameters: of discount affinity, as of now.
             is_server: whether the shop's server asks; it may as often as it likes.
             now: Unix seconds.
@@ -86,14 +90,19 @@ class EventIntake:
         Raises:
             RateLimited: the visitor asks too often; nothing was kept.
         """
-        batch = self._batch(visitor_id, checked.events, parameters, now)
+        batch = self._batch(visitor_id, checked.events, catalog, parameters, now)
         if visitor_id is None:
             events = self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
-            return Remembered(_in_memory(batch), events, degraded=False, redis_seconds=0.0)
+            return Remembered(_in_memory(batch), events, is_degraded=False, redis_seconds=0.0)
+        store, are_refused = self._store, False
+        rate = None if is_server else self._rate
         started = time.perf_counter()
         try:
-            rate = None if is_server else self._rate
-            applied, are_refused = await self._apply(visitor_id, batch, rate, now)
+            try:
+                applied = await store.apply(visitor_id, batch, now=now, rate=rate)
+            except EventsRefused:  # Then the visitor is seen as without them.
+                are_refused = True
+                applied = await store.apply(visitor_id, (), now=now, rate=rate)
         except RateLimited:
             self._metrics.rate_limited("visitor")
             raise
@@ -101,14 +110,17 @@ class EventIntake:
             seconds = time.perf_counter() - started
             self._metrics.redis(seconds, ok=False)
             events = self._counted(checked, kept=0, duplicate=0, retry=True)
-            return Remembered(_in_memory(batch), events, degraded=True, redis_seconds=seconds)
+            return Remembered(_in_memory(batch), events, is_degraded=True, redis_seconds=seconds)
         seconds = time.perf_counter() - started
         self._metrics.redis(seconds, ok=True)
-        if not are_refused:
+        if batch and not are_refused:
             self._exposures.count(batch, applied)
-        events = self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate, retry=are_refused)
-        state = applied.state if applied.state.is_known else _in_memory(batch)
-        return Remembered(state, events, degraded=False, redis_seconds=seconds)
+        state, is_new = applied
+        kept = sum(is_new)
+        events = self._counted(checked, kept=kept, duplicate=len(is_new) - kept, retry=are_refused)
+        if not state.is_known:
+            state = _in_memory(batch)
+        return Remembered(state, events, is_degraded=False, redis_seconds=seconds)
 
     async def keep(
         self, visitor_id: str | None, checked: CheckedEvents, *, is_server: bool, now: float
@@ -120,7 +132,9 @@ class EventIntake:
             RateLimited: the visitor asks too often; none of them was kept.
             StoreUnavailable: they cannot be kept; none of them was, or sending them again does no harm.
         """
-        batch = self._batch(visitor_id, checked.events, self._knowledge.affinity_parameters(now), now)
+        knowledge = self._knowledge
+        parameters = knowledge.affinity_parameters(now)
+        batch = self._batch(visitor_id, checked.events, knowledge.catalog, parameters, now)
         if visitor_id is None or not batch:
             return self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
         started = time.perf_counter()
@@ -139,40 +153,32 @@ class EventIntake:
         self._exposures.count(batch, applied)
         return self._counted(checked, kept=applied.accepted, duplicate=applied.duplicate)
 
-    async def _apply(
-        self, visitor_id: str, batch: Batch, rate: Rate | None, now: float
-    ) -> tuple[Applied, bool]:
-        """Apply a page's events; where there is no room for them, see the visitor as without them, and say so."""
-        try:
-            return await self._store.apply(visitor_id, batch, now=now, rate=rate), False
-        except EventsRefused:
-            return await self._store.apply(visitor_id, (), now=now, rate=rate), True
-
     def _batch(
         self,
         visitor_id: str | None,
         events: Sequence[Event],
+        catalog: Catalog,
         parameters: AffinityParameters,
         now: float,
     ) -> list[tuple[Event, Effects]]:
         """Return what events do, exposures as far as they can be believed."""
-        catalog = self._knowledge.catalog
-        if visitor_id is not None:
+        if events and visitor_id is not None:
             events = self._exposures.confirmed(events, visitor_id, now=now)
         return [(event, effects_of(event, catalog, parameters)) for event in events]
 
     def _counted(
         self, checked: CheckedEvents, *, kept: int, duplicate: int, unstored: int = 0, retry: bool = False
     ) -> EventsAnswer:
-        ignored = checked.ignored + unstored
-        self._metrics.events(
-            accepted=kept, duplicate=duplicate, ignored=ignored, rejected=len(checked.rejected)
-        )
+        ignored, rejected = checked.ignored + unstored, checked.rejected
+        if kept or duplicate or ignored or rejected:
+            self._metrics.events(accepted=kept, duplicate=duplicate, ignored=ignored, rejected=len(rejected))
         return {
             "accepted": kept,
             "duplicate": duplicate,
             "ignored": ignored,
-            "rejected": [{"pointer": error.pointer, "detail": error.detail} for error in checked.rejected],
+            "rejected": [{"pointer": error.pointer, "detail": error.detail} for error in rejected]
+            if rejected
+            else [],
             "retry": retry,
         }
 

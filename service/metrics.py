@@ -1,6 +1,8 @@
 """What operators see: Prometheus metrics, labelled by route template, of one process or of all workers."""
 
-from collections.abc import Sequence
+from collections import Counter as Counts
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +14,7 @@ from recommender.model.training_record import RESULTS
 from service.tallies import SecondsHistogram, Tallies
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OUTCOMES: Final = ("accepted", "duplicate", "ignored", "rejected", "refused")
 _MAX_EXPERIMENTS: Final = 200
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
@@ -27,7 +30,7 @@ class Metrics:
         self._multiprocess_dir = multiprocess_dir
         registry = CollectorRegistry()
         self._registry = registry
-        self._tallies = Tallies(_SECONDS)
+        self._tallies = Tallies()
         if multiprocess_dir is None:
             ProcessCollector(registry=registry)
         self._requests = SecondsHistogram(
@@ -37,17 +40,20 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._request_seconds: dict[tuple[str, str, int], list[float]] = {}
         self._events = Counter(
             "kabin_events", "Events by what became of them.", ["outcome"], registry=registry
         )
-        for outcome in ("accepted", "duplicate", "ignored", "rejected", "refused"):
+        for outcome in _OUTCOMES:
             self._events.labels(outcome)
+        self._bodies: defaultdict[tuple[int, ...], int] = defaultdict(int)
         self._decisions = Counter(
             "kabin_decisions", "Decisions by their outcome.", ["decision", "outcome"], registry=registry
         )
         self._recommendations = Counter(
             "kabin_recommendations", "Recommended items by their source.", ["source"], registry=registry
         )
+        self._pages: defaultdict[tuple[str, str, tuple[str, ...]], int] = defaultdict(int)
         self._exposures = Counter(
             "kabin_exposures", "Exposures put into the log, by experiment.", ["experiment"], registry=registry
         )
@@ -66,6 +72,9 @@ class Metrics:
             ["outcome"],
             buckets=_SECONDS,
             registry=registry,
+        )
+        self._redis_seconds, self._failed_redis_seconds = (
+            self._tallies.durations(self._redis, outcome) for outcome in ("ok", "failed")
         )
         for outcome in ("ok", "failed"):
             self._redis.labels(outcome)
@@ -131,33 +140,24 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP request; ``route`` is the template, never the path."""
-        known_method = method if method in _METHODS else "other"
-        self._tallies.observe(self._requests, route, known_method, str(status), seconds=seconds)
+        durations = self._request_seconds.get((route, method, status))
+        if durations is None:
+            known_method = method if method in _METHODS else "other"
+            durations = self._tallies.durations(self._requests, route, known_method, str(status))
+            if known_method == method:
+                self._request_seconds[route, method, status] = durations
+        durations.append(seconds)
 
     def events(
         self, *, accepted: int = 0, duplicate: int = 0, ignored: int = 0, rejected: int = 0, refused: int = 0
     ) -> None:
         """Count the events of one body; refused are those that there was no room for."""
-        count = self._tallies.count
-        if accepted:
-            count(self._events, "accepted", by=accepted)
-        if duplicate:
-            count(self._events, "duplicate", by=duplicate)
-        if ignored:
-            count(self._events, "ignored", by=ignored)
-        if rejected:
-            count(self._events, "rejected", by=rejected)
-        if refused:
-            count(self._events, "refused", by=refused)
+        self._bodies[accepted, duplicate, ignored, rejected, refused] += 1
 
-    def decision(self, decision: str, outcome: str) -> None:
-        """Count one decision, such as ``size`` / ``preselect`` or ``homepage`` / ``promo``."""
-        self._tallies.count(self._decisions, decision, outcome)
-
-    def recommendations(self, sources: Sequence[str]) -> None:
-        """Count recommended items, each by its source."""
-        for source in set(sources):
-            self._tallies.count(self._recommendations, source, by=sources.count(source))
+    def page(self, size: str, homepage: str, sources: Iterable[str]) -> None:
+        """Count the decisions of one page: its size's action, its homepage's variant, each recommended item's source."""
+        # Sorted out once a second: to count each outcome at once would be a dozen calls of every page.
+        self._pages[size, homepage, tuple(sources)] += 1
 
     def exposure(self, experiment_id: str) -> None:
         """Count one exposure that was put into the log."""
@@ -176,7 +176,7 @@ class Metrics:
 
     def redis(self, seconds: float, *, ok: bool) -> None:
         """Record one call to Redis."""
-        self._tallies.observe(self._redis, "ok" if ok else "failed", seconds=seconds)
+        (self._redis_seconds if ok else self._failed_redis_seconds).append(seconds)
 
     def model(self, version: str | None, created_at: float) -> None:
         """Record the model in use; ``created_at`` in Unix seconds, 0 without a model."""
@@ -225,6 +225,18 @@ class Metrics:
 
     def flush(self) -> None:
         """Show what was tallied, to other workers too: once a second, and before the process ends."""
+        count = self._tallies.count
+        for outcomes, bodies in self._bodies.items():
+            for outcome, events in zip(_OUTCOMES, outcomes, strict=True):
+                if events:
+                    count(self._events, outcome, by=events * bodies)
+        for (size, homepage, sources), pages in self._pages.items():
+            count(self._decisions, "size", size, by=pages)
+            count(self._decisions, "homepage", homepage, by=pages)
+            for source, items in Counts(sources).items():
+                count(self._recommendations, source, by=items * pages)
+        self._bodies.clear()
+        self._pages.clear()
         self._tallies.hand_over()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
+
+from recommender.catalog.catalog import Catalog
 from recommender.decisions.attributes import Attribute, visitor_attributes
 from recommender.decisions.decision import Decision, affinity_of, decide
 from recommender.decisions.policy import AssignedExperiment
@@ -13,7 +16,7 @@ from recommender.events import SECONDS_PER_DAY, Event, EventName
 from recommender.identifiers import key_of
 from service.answers import EventsAnswer
 from service.exposures import Exposures
-from service.intake import EventIntake, Remembered
+from service.intake import EventIntake
 from service.knowledge import Knowledge
 from service.metrics import Metrics
 from service.stores.connection import StoreUnavailable
@@ -22,7 +25,7 @@ from service.stores.visitors import VisitorStore
 from service.wire import CheckedEvents
 
 
-class Circumstances(NamedTuple):
+class Circumstances(msgspec.Struct, frozen=True):
     """How a page asks, beside its question.
 
     Attributes:
@@ -44,7 +47,7 @@ ORDINARY: Final = Circumstances()
 """A shopper's browser that says nothing of itself."""
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """A decision with all that went into it; ``features`` are the values of the shop's own."""
 
     decision_id: str
@@ -111,12 +114,13 @@ class Personalization:
             RateLimited: the visitor asks too often; nothing was kept.
         """
         knowledge = self._knowledge
-        model, parameters = knowledge.model, knowledge.affinity_parameters(now)
+        model, catalog = knowledge.model, knowledge.catalog
+        parameters = knowledge.affinity_parameters(now) if model is None else model.affinity
         remembered = await self._intake.remember(
-            visitor_id, checked, parameters, is_server=circumstances.is_server, now=now
+            visitor_id, checked, catalog, parameters, is_server=circumstances.is_server, now=now
         )
-        state = remembered.state
-        bought = self._bought(checked.events)
+        state, is_degraded = remembered.state, remembered.is_degraded
+        bought = _bought(checked.events, catalog)
         if bought:
             question = replace(question, bought=bought)
         affinity = affinity_of(state, parameters, int(now // SECONDS_PER_DAY))
@@ -127,16 +131,24 @@ class Personalization:
             forced=circumstances.forced,
             counted=not circumstances.is_crawler,
         )
-        decision = decide(question, state, affinity, knowledge.catalog, model, assigned.treatment, now=now)
+        decision = decide(question, state, affinity, catalog, model, assigned.treatment, now=now)
         may_pin = decision.homepage.pin and state.is_known and not circumstances.is_preview
         if visitor_id is not None and may_pin:
             await self._pin(visitor_id, decision, now)
-        self._count(decision, remembered)
-        experiments = () if remembered.degraded else assigned.experiments
+        self._metrics.page(
+            decision.size.action,
+            decision.homepage.variant,
+            [chosen.source for chosen in decision.recommendations],
+        )
+        if is_degraded:
+            self._metrics.degraded()
+        experiments = () if is_degraded else assigned.experiments
         at_stake = () if circumstances.is_preview else experiments
-        decision_id = await self._exposures.identify(
+        decision_id, exposures = self._exposures.identify(
             visitor_id, question.page_type, at_stake, decision, is_server=circumstances.is_server, now=now
         )
+        if visitor_id is not None and exposures is not None:
+            await self._exposures.record(visitor_id, exposures)
         return Answer(
             decision_id,
             decision,
@@ -144,7 +156,7 @@ class Personalization:
             assigned.features,
             remembered.events,
             None if model is None else model.version,
-            remembered.degraded,
+            is_degraded,
             remembered.redis_seconds,
         )
 
@@ -154,15 +166,6 @@ class Personalization:
         """Put a batch of events into the log and the visitor's state; see :meth:`EventIntake.keep`."""
         return await self._intake.keep(visitor_id, checked, is_server=is_server, now=now)
 
-    def _bought(self, events: Sequence[Event]) -> frozenset[int]:
-        keys: set[int] = set()
-        for event in events:
-            if event.name is EventName.PURCHASE:
-                for entry in event.items:
-                    resolved = self._knowledge.catalog.resolve(entry.item_id)
-                    keys.add(key_of(entry.item_id) if resolved is None else resolved.item.key)
-        return frozenset(keys)
-
     async def _pin(self, visitor_id: str, decision: Decision, now: float) -> None:
         try:
             await self._store.pin_homepage(visitor_id, decision.homepage.variant, at=now)
@@ -170,10 +173,12 @@ class Personalization:
             # The next page of the session decides anew, from the same evidence.
             return
 
-    def _count(self, decision: Decision, remembered: Remembered) -> None:
-        metrics = self._metrics
-        metrics.decision("size", decision.size.action)
-        metrics.decision("homepage", decision.homepage.variant)
-        metrics.recommendations([chosen.source for chosen in decision.recommendations])
-        if remembered.degraded:
-            metrics.degraded()
+
+def _bought(events: Sequence[Event], catalog: Catalog) -> frozenset[int]:
+    keys: set[int] = set()
+    for event in events:
+        if event.name is EventName.PURCHASE:
+            for entry in event.items:
+                resolved = catalog.resolve(entry.item_id)
+                keys.add(key_of(entry.item_id) if resolved is None else resolved.item.key)
+    return frozenset(keys)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
-from service.stores.rates import MICROSECONDS, Rate, early_us, microsecond_of, next_arrival
+from service.stores.rates import MICROSECONDS, Rate, next_arrival
 
 CAPACITY: Final = 100_000
 """Addresses remembered at most, about 15 MB; only those of the last two reaches of the rate (8 s) are."""
@@ -63,14 +63,14 @@ class AddressRates:
         client = self._client_of(peer, claimed)
         if client is None:
             return 0.0
-        now_us = microsecond_of(now)
+        now_us = int(now * MICROSECONDS)
         if now_us >= self._turn_us or len(self._recent) >= self._generation_size:
             # An arrival is never ahead of the clock for longer than the reach, and one in the past counts as none.
             self._older, self._recent = self._recent, {}
             self._turn_us = now_us + rate.reach_us
         known_us = self._recent.get(client) or self._older.get(client, 0)
         arrival_us = next_arrival(known_us, now_us, rate)
-        too_early_us = early_us(arrival_us, now_us, rate)
+        too_early_us = arrival_us - now_us - rate.reach_us
         if too_early_us > 0:
             return too_early_us / MICROSECONDS
         self._recent[client] = arrival_us

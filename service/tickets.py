@@ -15,7 +15,6 @@ bytes  meaning
 Truncating to 96 bits follows RFC 2104 §5 and RFC 4868: a forger would need 2⁹⁵ requests on average.
 """
 
-import base64
 import binascii
 import hmac
 import os
@@ -47,7 +46,7 @@ _EXPOSURE: Final = struct.Struct(">IBI")
 _MAC_BYTES: Final = 12
 _NONCE_BYTES: Final = 7
 _PLAIN_BYTES: Final = 16
-_REMEMBERED_KEYS: Final = 1024
+_REMEMBERED_EXPOSURES: Final = 4096
 
 _PROPENSITY_STEPS: Final = 1_000_000_000
 """Shares that a person wrote down come back exactly."""
@@ -67,6 +66,7 @@ _LENGTHS: Final[Mapping[int, int]] = MappingProxyType(
 """Bytes by characters: whole groups of three, so that no two texts decode to the same bytes."""
 _STANDARD: Final = bytes.maketrans(b"-_+/", b"+/!!")
 """From base64url to what the decoder knows; the two characters that only plain base64 has become invalid."""
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class TicketExposure(NamedTuple):
@@ -106,7 +106,8 @@ class ExposureTickets:
     def __init__(self, signing_keys: Sequence[str]) -> None:
         if not signing_keys:
             raise ValueError("at least one signing key is needed")
-        self._key_of = lru_cache(_REMEMBERED_KEYS)(experiment_key_of)
+        # Packed once for all visitors of a variation: to round and to pack anew takes 3 µs for each exposure.
+        self._packed = lru_cache(_REMEMBERED_EXPOSURES)(_packed)
         self._keys = tuple(hmac.digest(key.encode(), _SALT, "sha256") for key in signing_keys)
 
     def issue(
@@ -135,13 +136,11 @@ class ExposureTickets:
             start = nonce[0] % len(experiments)
             experiments = [*experiments[start:], *experiments[:start]][:MAX_EXPOSURES]
         context = _LEVELS.index(discount_affinity) << 2 | _HOMEPAGES.index(personalized_homepage)
-        parts = [_HEADER.pack(_FORMAT | context, second_of(now), nonce)]
+        payload = _HEADER.pack(_FORMAT | context, second_of(now), nonce)
         for one in experiments:
-            steps = round(min(max(one.propensity, 0.0), 1.0) * _PROPENSITY_STEPS)
-            key = self._key_of(one.experiment_id, one.bucket_version)
-            parts.append(_EXPOSURE.pack(key, one.variation_id, steps))
-        payload = b"".join(parts)
-        return base64.urlsafe_b64encode(payload + _mac(self._keys[0], payload, visitor_id)).decode()
+            payload += self._packed(one.experiment_id, one.bucket_version, one.variation_id, one.propensity)
+        signed = payload + _mac(self._keys[0], payload, visitor_id)
+        return binascii.b2a_base64(signed, newline=False).translate(_URL_SAFE).decode()
 
     def read(self, decision_id: str, visitor_id: str, *, now: float) -> Ticket | None:
         """Return the ticket in a decision's id.
@@ -174,7 +173,13 @@ class ExposureTickets:
 
 def plain_decision_id() -> str:
     """Return the id of a decision that exposes nobody to anything: 128 random bits, too short for a ticket."""
-    return base64.urlsafe_b64encode(os.urandom(_PLAIN_BYTES)).rstrip(b"=").decode()
+    encoded = binascii.b2a_base64(os.urandom(_PLAIN_BYTES), newline=False)
+    return encoded.rstrip(b"=").translate(_URL_SAFE).decode()
+
+
+def _packed(experiment_id: str, bucket_version: int, variation_id: int, propensity: float) -> bytes:
+    steps = round(min(max(propensity, 0.0), 1.0) * _PROPENSITY_STEPS)
+    return _EXPOSURE.pack(experiment_key_of(experiment_id, bucket_version), variation_id, steps)
 
 
 def _unpacked(fields: tuple[int, int, int]) -> TicketExposure:

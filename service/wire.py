@@ -1,15 +1,15 @@
 """From bytes to checked bodies and events: every mistake gets a pointer, and a bad event stands alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal
 
 import msgspec
 
 from recommender.events import Event, EventItem, EventName, ExperimentShown
 from service.explanation import explain
 from service.problems import FieldError, Problem
-from service.schemas import EventParams, EventsRequest, PersonalizeRequest, WireEvent
+from service.schemas import EventsRequest, Exposure, ItemOfEvent, PersonalizeRequest, WireEvent
 
 MAX_AGE_SECONDS: Final = 86_400
 """A browser's event that claims to be older happened, for all we know, when it arrived."""
@@ -18,7 +18,6 @@ MAX_AHEAD_SECONDS: Final = 300
 
 Source = Literal["browser", "server"]
 
-_T = TypeVar("_T")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _NEEDS_ITEMS: Final = frozenset(
@@ -46,7 +45,7 @@ class _Named(msgspec.Struct):
     name: str
 
 
-class CheckedEvents(NamedTuple):
+class CheckedEvents(msgspec.Struct, frozen=True):
     """What a body's events came to: good ones in order, the count of unknown names, one line per bad field."""
 
     events: tuple[Event, ...]
@@ -72,7 +71,10 @@ class BodyDecoder:
         Raises:
             Problem: 400 if it is no JSON, 422 with one line per wrong field otherwise.
         """
-        return _decode(self._personalize.decode, PersonalizeRequest, body)
+        try:
+            return self._personalize.decode(body)
+        except _UNREADABLE as error:
+            raise _refusal(error, PersonalizeRequest, body) from None
 
     def events(self, body: bytes) -> EventsRequest:
         """Decode a body of ``POST /events``.
@@ -80,7 +82,10 @@ class BodyDecoder:
         Raises:
             Problem: 400 if it is no JSON, 422 with one line per wrong field otherwise.
         """
-        return _decode(self._events.decode, EventsRequest, body)
+        try:
+            return self._events.decode(body)
+        except _UNREADABLE as error:
+            raise _refusal(error, EventsRequest, body) from None
 
     def check(self, raw_events: Sequence[msgspec.Raw], *, now: float, source: Source) -> CheckedEvents:
         """Check each event of a body by itself.
@@ -129,14 +134,11 @@ class BodyDecoder:
             return [FieldError(pointer, f"unreadable: {str(error).partition(' - at ')[0]}")]
 
 
-def _decode(decode: Callable[[bytes], _T], schema: type[_T], body: bytes) -> _T:
-    try:
-        return decode(body)
-    except msgspec.ValidationError:
-        errors = explain(_plain(body), schema, "")
-        raise Problem(422, _summary(errors), errors=errors) from None
-    except _UNREADABLE as error:
-        raise Problem(400, f"the body is not JSON: {error}") from None
+def _refusal(error: Exception, schema: type[msgspec.Struct], body: bytes) -> Problem:
+    if not isinstance(error, msgspec.ValidationError):
+        return Problem(400, f"the body is not JSON: {error}")
+    errors = explain(_plain(body), schema, "")
+    return Problem(422, _summary(errors), errors=errors)
 
 
 def _plain(body: bytes) -> Any:
@@ -170,7 +172,7 @@ def _event_of(wire: WireEvent, name: EventName, *, now: float, source: Source) -
         event_id=wire.event_id,
         timestamp=timestamp,
         source=source,
-        items=_items_of(params),
+        items=tuple([_item_of(item) for item in params.items]),
         currency=params.currency.upper() if params.currency else None,
         transaction_id=params.transaction_id,
         coupon=params.coupon,
@@ -180,27 +182,25 @@ def _event_of(wire: WireEvent, name: EventName, *, now: float, source: Source) -
         sort_by=params.sort_by,
         promotion_id=params.promotion_id,
         slot=params.slot,
-        experiments=tuple(
-            ExperimentShown(shown.experiment_id, int(shown.variation_id), shown.variation)
-            for shown in params.experiments
-        ),
+        experiments=tuple([_shown_of(shown) for shown in params.experiments]) if params.experiments else (),
     )
 
 
-def _items_of(params: EventParams) -> tuple[EventItem, ...]:
-    return tuple(
-        EventItem(
-            item_id=item.item_id,
-            item_variant=item.item_variant,
-            size=item.size,
-            price=item.price,
-            discount=item.discount,
-            quantity=int(item.quantity),
-            coupon=item.coupon,
-            preselected=item.preselected,
-        )
-        for item in params.items
+def _item_of(item: ItemOfEvent) -> EventItem:
+    return EventItem(
+        item.item_id,
+        item.item_variant,
+        item.size,
+        item.price,
+        item.discount,
+        int(item.quantity),
+        item.coupon,
+        item.preselected,
     )
+
+
+def _shown_of(shown: Exposure) -> ExperimentShown:
+    return ExperimentShown(shown.experiment_id, int(shown.variation_id), shown.variation)
 
 
 def _timestamp_of(wire: WireEvent, *, now: float, source: Source) -> float | FieldError:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recommender.catalog.buckets import first_seen_of
 from recommender.catalog.cache import RecentCache
-from recommender.catalog.columns import all_values, as_strings, scalars
+from recommender.catalog.columns import all_values, as_strings
 from recommender.catalog.frame import Frame
 from recommender.catalog.framing import Framing
 from recommender.catalog.item import Item, Resolved
@@ -66,8 +66,7 @@ class Catalog:
         self._overlay = Overlay()
         self._listing = Listing(frame, self._overlay)
         self._changes: list[Changes] = []
-        self._row_count = self._frame_rows = len(frame)
-        self._frame_keys = scalars(frame.keys)
+        self._row_count = len(frame)
         self._item_count = len(frame)
         self._sku_count = len(frame.sku_keys)
         self._stock = Stock.of_frame(frame)
@@ -260,8 +259,7 @@ class Catalog:
 
     def key_at(self, row: int) -> int:
         """Return the 40-bit key of the item in a row, without building it."""
-        key: int = self._frame_keys[row] if row < self._frame_rows else self.item_at(row).key
-        return key
+        return self._stock.keys[row]
 
     def categories_at(self, row: int) -> tuple[str | None, str | None]:
         """Return the ``product_type`` and the ``google_product_category`` of the item in a row."""
@@ -272,10 +270,10 @@ class Catalog:
 
     def shown(self, row: int) -> Shown:
         """Return the item in a row as answers show it."""
-        if row in self._overlay.items:
-            return self.item_at(row)
-        shown = self._shown.get(row)
+        shown = self._shown.get(row)  # asked first: what has changed since is not in there
         if shown is None:
+            if row in self._overlay.items:
+                return self.item_at(row)
             shown = ShownRow(self._frame.item_ids[row], row, self._frame)
             self._shown.put(row, shown)
         return shown

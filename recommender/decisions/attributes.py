@@ -32,7 +32,9 @@ def visitor_attributes(
         affinity: the visitor's, as of today.
         given: attributes of the page's own.
     """
-    lines = sum(line.present for line in state.cart)
+    lines = 0
+    for line in state.cart:
+        lines += line.present
     attributes: dict[str, Any] = {
         **given,
         "page_type": question.page_type,

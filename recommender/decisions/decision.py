@@ -1,6 +1,5 @@
 """The decision of a page: one pure function of the question, the visitor, the catalog, the model and the time."""
 
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from recommender.affinity import NO_EVIDENCE, AffinityParameters, DiscountAffinity, decide_affinity
@@ -66,8 +65,7 @@ class HomepageChoice(NamedTuple):
     personalized: HomepageVariant
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Everything that a page is told."""
 
     size: SizeChoice
@@ -190,9 +188,13 @@ def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit
         asked = question.item_id or question.sku
         return SizeChoice("none", None, None, None, 0.0, "unknown_item" if asked else "no_item", 0, 0)
 
+    chosen: dict[Size, Sku | None] = {}
+
     def sku_of(size: Size) -> Sku | None:
         """Return the SKU to choose: of the colour viewed, as nobody wants a blue dress for looking at a red one."""
-        return sku_for(item, size, prefer_like_sku=viewed, same_color_only=True)
+        if size not in chosen:
+            chosen[size] = sku_for(item, size, prefer_like_sku=viewed, same_color_only=True)
+        return chosen[size]
 
     decided = fit.size_of(item, lambda size: sku_of(size) is not None)
     reason = decided.reason
@@ -201,13 +203,13 @@ def _size_of(question: Question, item: Item | None, viewed: Sku | None, fit: Fit
             "none", None, None, None, decided.confidence, reason.code.value, reason.times, reason.of
         )
     size = decided.size
-    chosen = sku_of(size)
+    sku = sku_of(size)
     label = next((sku.label for sku in item.skus if sku.size == size), None) or format_size(size)
     return SizeChoice(
         decided.action.value,
         label,
         size_system_of(size.scale),
-        None if chosen is None else chosen.sku_id,
+        None if sku is None else sku.sku_id,
         decided.confidence,
         reason.code.value,
         reason.times,

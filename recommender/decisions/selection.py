@@ -67,14 +67,20 @@ def select(
     limit = question.limit
     if limit <= 0 or len(catalog) == 0:
         return []
-    seeds = _seeds(question, item, state)
-    excluded = _excluded(question, item, state, today=int(now // SECONDS_PER_DAY))
+    viewed, in_cart = _viewed(state), _in_cart(state)
+    seeds = _seeds(question, item, state, viewed, in_cart)
+    excluded = {*viewed, *in_cart, *question.bought}
+    excluded.update(_just_bought(state, today=int(now // SECONDS_PER_DAY)))
+    if item is not None:
+        excluded.add(item.key)
     category = _category(question, catalog, now)
     shelf = Shelf(catalog, model, fit, excluded=excluded, category=category, source=source)
     if question.page_type == "home":
         shelf.add_slot(variant, seeds, limit=limit, now=now)
     else:
         shelf.add_neighbours(seeds, limit=limit)
+        if len(shelf.chosen) == limit:  # as on most pages
+            return shelf.chosen
         about = question.category or (None if item is None else item.product_type)
         shelf.add_popular(about, None if item is None else item.department, limit=limit)
         shelf.add_popular(None, None, limit=limit)
@@ -89,7 +95,7 @@ def select_similar(
     """Return up to ``limit`` items that go with ``item``, whoever asks."""
     if limit <= 0:
         return []
-    shelf = Shelf(catalog, model, fit, excluded=frozenset({item.key}), category=None)
+    shelf = Shelf(catalog, model, fit, excluded={item.key}, category=None)
     shelf.add_neighbours([item.key], limit=limit)
     shelf.add_popular(item.product_type, item.department, limit=limit)
     shelf.add_popular(None, None, limit=limit)
@@ -115,17 +121,19 @@ def _category(question: Question, catalog: Catalog, now: float) -> str | None:
     return " > ".join(levels) or None
 
 
-def _seeds(question: Question, item: Item | None, state: VisitorState) -> list[int]:
+def _seeds(
+    question: Question, item: Item | None, state: VisitorState, viewed: list[int], in_cart: list[int]
+) -> list[int]:
     """Return the keys of the items that recommendations go with, newest first."""
     page_type = question.page_type
     keys: list[int] = []
     if page_type == "product" and item is not None:
-        keys = [item.key, *_viewed(state)]
+        keys = [item.key, *viewed]
     elif page_type in ("cart", "checkout"):
-        keys = _in_cart(state)
+        keys = in_cart
     elif page_type == "order":
         keys = list(question.bought) or _newest_order(state)
-    return list(dict.fromkeys(keys or _viewed(state) or _in_cart(state)))[:SESSION_ITEMS]
+    return list(dict.fromkeys(keys or viewed or in_cart))[:SESSION_ITEMS]
 
 
 def _viewed(state: VisitorState) -> list[int]:
@@ -141,13 +149,8 @@ def _newest_order(state: VisitorState) -> list[int]:
     return [record.item_key for record in bought if record.day == bought[0].day]
 
 
-def _excluded(question: Question, item: Item | None, state: VisitorState, *, today: int) -> frozenset[int]:
-    keys = {*_viewed(state), *_in_cart(state), *question.bought}
-    keys.update(
-        record.item_key
-        for record in state.evidence
-        if record.kind in _PURCHASES and today - record.day <= JUST_BOUGHT_DAYS
-    )
-    if item is not None:
-        keys.add(item.key)
-    return frozenset(keys)
+def _just_bought(state: VisitorState, *, today: int) -> list[int]:
+    first_day = today - JUST_BOUGHT_DAYS
+    return [
+        item_key for day, kind, item_key, _, _ in state.evidence if day >= first_day and kind in _PURCHASES
+    ]

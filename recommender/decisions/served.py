@@ -6,6 +6,7 @@ from typing import Final
 from recommender.affinity import AffinityParameters
 from recommender.catalog.catalog import Catalog
 from recommender.decisions.catalog_rows import CatalogRows
+from recommender.decisions.model_rows import ModelRows
 from recommender.decisions.treatment import RecommendationSource
 from recommender.model import Model, ModelError
 from recommender.recommendations.blend import BlendSettings
@@ -26,11 +27,12 @@ class ServedModel:
         model: as published.
         source: where the neighbours come from, ``None`` if the model has none at all.
         ranker: over the neighbours of ``source``, ``None`` without any.
+        rows: of the model by item key.
         calibration: of sizes; the documented prior where the model brings none.
     """
 
     __slots__ = (
-        "_catalog_rows", "_rankers", "_settings", "calibration", "model", "ranker", "source",
+        "_catalog_rows", "_rankers", "_settings", "calibration", "model", "ranker", "rows", "source",
     )  # fmt: skip
 
     def __init__(self, model: Model, *, source: str) -> None:
@@ -40,6 +42,7 @@ class ServedModel:
             ModelError: its blend or its calibration is of a format that this version cannot read.
         """
         self.model = model
+        self.rows = ModelRows(model)
         self._catalog_rows: CatalogRows | None = None
         try:
             self.calibration = (

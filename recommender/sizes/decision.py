@@ -17,6 +17,11 @@ HINT_CONFIDENCE: Final = 0.4
 
 HINT_ITEMS: Final = 2
 
+_CART: Final = int(EvidenceKind.CART)
+
+_new = tuple.__new__
+"""Makes a named tuple in a third of the time of its own constructor."""
+
 
 class SizeAction(StrEnum):
     """What the page does with the size."""
@@ -127,13 +132,9 @@ def decide_from_tally(
     action, code = _rule(outcome, confidence, candidate, in_stock)
     if code is SizeReasonCode.CHOSEN_OFTEN and _all_bought(tallied, ladder, outcome.best):
         code = SizeReasonCode.BOUGHT_OFTEN
-    return SizeDecision(
-        action,
-        None if action is SizeAction.NONE else candidate,
-        confidence,
-        SizeReason(code, outcome.agreeing, outcome.items),
-        candidate,
-    )
+    size = None if action is SizeAction.NONE else candidate
+    reason = _new(SizeReason, (code, outcome.agreeing, outcome.items))
+    return _new(SizeDecision, (action, size, confidence, reason, candidate))
 
 
 def _rule(
@@ -153,13 +154,16 @@ def _rule(
 
 def _all_bought(tallied: Tally, ladder: Ladder, best: int) -> bool:
     """Tell whether every item that speaks for a row of the ladder was bought in it, not just clicked or carted."""
-    if tallied.kind <= EvidenceKind.CART:
+    if tallied.kind <= _CART:
         return False
     rows = [(size, ladder.kernel_row(size)) for size in tallied.sizes]
     same = [size for size, row in rows if row is not None and row[best] > SAME_SIZE]
-    agreeing = [choice for choice in tallied.choices if choice[2] in same]
-    bought = {choice[1] for choice in agreeing if choice[4] > EvidenceKind.CART}
-    return bought == {choice[1] for choice in agreeing}
+    bought: set[int] = set()
+    considered: set[int] = set()
+    for _, item_key, size, _, kind in tallied.choices:
+        if size in same:
+            (bought if kind > _CART else considered).add(item_key)
+    return considered <= bought
 
 
 def _silence(outcome: Vote, confidence: float) -> SizeReasonCode | None:

@@ -10,6 +10,8 @@ from recommender.sizes.vote import Vote
 PRESELECT_ITEMS: Final = 3
 """Distinct items from which a size may be preselected."""
 
+_CART: Final = int(EvidenceKind.CART)
+
 FEATURES: Final = (
     "constant",
     "logit_share",
@@ -34,8 +36,8 @@ FEATURES: Final = (
 
 def kind_of(vote: Vote) -> int:
     """Return the index into :data:`recommender.sizes.calibration.KINDS` of a vote."""
-    act = 4 if vote.kind > EvidenceKind.CART else 2 * (vote.kind == EvidenceKind.CART)
-    return act + may_preselect(vote)
+    act = 4 if vote.kind > _CART else 2 if vote.kind == _CART else 0
+    return act + 1 if may_preselect(vote) else act
 
 
 def may_preselect(vote: Vote) -> bool:

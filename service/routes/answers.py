@@ -34,7 +34,7 @@ def personalize_answer(answer: Answer, token: str | None, *, now: float) -> Pers
         "slots": slots_answer(decision.homepage),
         "discount_affinity": affinity_answer(decision.affinity),
         "recommendations": written_recommendations(decision.recommendations, now),
-        "experiments": [experiment_answer(one) for one in answer.experiments],
+        "experiments": experiment_answers(answer.experiments),
         "features": answer.features,
         "events": answer.events,
         "model_version": answer.model_version,
@@ -44,13 +44,14 @@ def personalize_answer(answer: Answer, token: str | None, *, now: float) -> Pers
 
 def size_answer(size: SizeChoice) -> SizeAnswer:
     """Return the size of the page's item."""
+    action, label, size_system, sku_id, confidence, reason, times, of = size
     return {
-        "action": size.action,
-        "size": size.size,
-        "size_system": size.size_system,
-        "sku": size.sku_id,
-        "confidence": round(size.confidence, 4),
-        "reason": {"code": size.reason, "times": size.times, "of": size.of},
+        "action": action,
+        "size": label,
+        "size_system": size_system,
+        "sku": sku_id,
+        "confidence": round(confidence, 4),
+        "reason": {"code": reason, "times": times, "of": of},
     }
 
 
@@ -59,16 +60,19 @@ def slots_answer(homepage: HomepageChoice) -> SlotsAnswer:
     return {"homepage": {"variant": homepage.variant, "reason": homepage.reason}}
 
 
-def experiment_answer(one: AssignedExperiment) -> ExperimentAnswer:
-    """Return an experiment that the visitor takes part in."""
-    return {
-        "experiment_id": one.experiment_id,
-        "variation_id": one.variation_id,
-        "variation": one.variation,
-        "feature_id": one.feature_id,
-        "value": one.value,
-        "slot": one.slot,
-    }
+def experiment_answers(experiments: Sequence[AssignedExperiment]) -> list[ExperimentAnswer]:
+    """Return the experiments that the visitor takes part in."""
+    return [
+        {
+            "experiment_id": one.experiment_id,
+            "variation_id": one.variation_id,
+            "variation": one.variation,
+            "feature_id": one.feature_id,
+            "value": one.value,
+            "slot": one.slot,
+        }
+        for one in experiments
+    ]
 
 
 def affinity_answer(affinity: DiscountAffinity) -> DiscountAffinityAnswer:
@@ -122,6 +126,6 @@ def visitor_answer(visitor_id: str, report: VisitorReport) -> VisitorAnswer:
         "discount_affinity": affinity_answer(report.decision.affinity),
         "slots": slots_answer(report.decision.homepage),
         "recommendations": recommendation_answers(report.decision.recommendations, report.at),
-        "experiments": [experiment_answer(one) for one in report.experiments],
+        "experiments": experiment_answers(report.experiments),
         "model_version": report.model_version,
     }

@@ -109,8 +109,8 @@ class CatalogRoutes:
 
 def _name_of(request: Request) -> str:
     """Return a file name whose suffix tells the feed's format."""
-    media_type = (request.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-    encoding = (request.header(b"content-encoding") or b"").strip().lower()
+    media_type = (request.headers.get(b"content-type") or b"").partition(b";")[0].strip().lower()
+    encoding = (request.headers.get(b"content-encoding") or b"").strip().lower()
     if encoding not in _ENCODINGS:
         raise Problem(415, "Content-Encoding: only gzip is understood")
     if media_type not in MEDIA_TYPES and media_type not in _UNTOLD:

@@ -56,7 +56,7 @@ class Reply:
         """Send the reply; ``head`` leaves the body out, as the answer to a HEAD request must."""
         headers = [_ALWAYS, *self.headers, *extra]
         if self.status not in _BODILESS:
-            headers.append((b"content-length", str(len(self.body)).encode()))
+            headers.append((b"content-length", b"%d" % len(self.body)))
         if self.body:
             headers.append((b"content-type", self.content_type))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
@@ -66,15 +66,17 @@ class Reply:
 class Request:
     """The request of one exchange.
 
-    ``trusted`` says that it brought the server key.
+    Attributes:
+        headers: values by lower-case name; of several the last.
+        trusted: whether it brought the server key.
     """
 
-    __slots__ = ("_headers", "_receive", "_scope", "trusted")
+    __slots__ = ("_receive", "_scope", "headers", "trusted")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.trusted = False
 
     @property
@@ -83,15 +85,12 @@ class Request:
         client: tuple[str, int] | None = self._scope.get("client")
         return None if client is None else client[0]
 
-    def header(self, name: bytes) -> bytes | None:
-        """Return a header's value by its lower-case name; of several the last."""
-        return self._headers.get(name)
-
     def joined_header(self, name: bytes) -> bytes | None:
         """Return the values of all headers of a name as one list (RFC 9110 §5.3)."""
-        if name not in self._headers:
-            return None
-        return b", ".join([value for each, value in self._scope["headers"] if each == name])
+        values = self._scope["headers"]
+        if name not in self.headers or len(values) == len(self.headers):
+            return self.headers.get(name)
+        return b", ".join([value for each, value in values if each == name])
 
     def path_parameter(self, name: str) -> str:
         """Return a parameter of the path, percent-decoded."""
@@ -111,7 +110,8 @@ class Request:
                 JSON or as plain text (which browsers may send across origins without a preflight).
             ClientGone: the client hung up.
         """
-        self._check_content_type()
+        if self.headers.get(b"content-type") != JSON:
+            self._check_content_type()
         try:
             return await within(timeout_seconds, self._whole(max_bytes))
         except TimeoutError:
@@ -136,7 +136,7 @@ class Request:
         return b"".join([chunk async for chunk in self._chunks(message, max_bytes)])
 
     async def _chunks(self, message: Message, max_bytes: int) -> AsyncIterator[bytes]:
-        announced = self._headers.get(b"content-length", b"")
+        announced = self.headers.get(b"content-length", b"")
         too_large = announced.isdigit() and int(announced) > max_bytes
         received = 0
         more = True
@@ -157,7 +157,7 @@ class Request:
             raise Problem(413, f"the body is larger than {max_bytes} bytes", headers=_closing(more))
 
     def _check_content_type(self) -> None:
-        declared = self._headers.get(b"content-type")
+        declared = self.headers.get(b"content-type")
         if declared is None:
             return
         media_type = declared.partition(b";")[0].strip().lower()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-import msgspec
+import orjson
 
 from recommender.decisions.question import Question
 from service.answers import EventsReceipt
@@ -17,7 +17,7 @@ from service.routes.reception import Reception
 from service.schemas import PersonalizeRequest
 from service.stores.connection import StoreUnavailable
 from service.stores.visitors import RateLimited
-from service.wire import BodyDecoder, CheckedEvents
+from service.wire import BodyDecoder
 
 RETRY_AFTER_SECONDS = 5
 REFUSED_RETRY_AFTER_SECONDS = 60
@@ -57,37 +57,40 @@ class PersonalizeRoutes:
     async def personalize(self, request: Request) -> Reply:
         """Apply a page's events and answer what it shows."""
         started = time.perf_counter()
-        body = self._decoder.personalize(await self._body(request))
-        self._reception.check_count(body.events)
+        body = self._decoder.personalize(
+            await request.body(max_bytes=self._max_body_bytes, timeout_seconds=self._body_timeout_seconds)
+        )
+        reception, trusted = self._reception, request.trusted
+        reception.check_count(body.events)
         now = self._clock()
-        visitor = self._reception.visitor(request, body.visitor_id, body.consent)
+        visitor = reception.visitor(request, body.visitor_id, body.consent)
         try:
             answer = await self._personalization.answer(
                 None if visitor is None else visitor.visitor_id,
                 _question_of(body),
-                self._checked(request, body.events, now),
+                self._decoder.check(body.events, now=now, source="server" if trusted else "browser"),
                 self._circumstances(request, body),
                 now=now,
             )
         except RateLimited as limited:
             raise _too_many(limited) from None
         content = personalize_answer(answer, None if visitor is None else visitor.token, now=now)
-        return Reply.of_json(
-            content,
-            headers=[NO_STORE, _timing(started, answer), *self._reception.cookie(request, visitor)],
-        )
+        headers = [NO_STORE, _timing(started, answer), *reception.cookie(request, visitor)]
+        return Reply(orjson.dumps(content), 200, headers)
 
     async def events(self, request: Request) -> Reply:
         """Keep a batch of one visitor's events; 202 says that they are in the log."""
         started = time.perf_counter()
-        body = self._decoder.events(await self._body(request))
+        body = self._decoder.events(
+            await request.body(max_bytes=self._max_body_bytes, timeout_seconds=self._body_timeout_seconds)
+        )
         self._reception.check_count(body.events)
         now = self._clock()
         visitor = self._reception.visitor(request, body.visitor_id, body.consent)
         try:
             kept = await self._personalization.keep(
                 None if visitor is None else visitor.visitor_id,
-                self._checked(request, body.events, now),
+                self._decoder.check(body.events, now=now, source="server" if request.trusted else "browser"),
                 is_server=request.trusted,
                 now=now,
             )
@@ -112,19 +115,14 @@ class PersonalizeRoutes:
 
     def _circumstances(self, request: Request, body: PersonalizeRequest) -> Circumstances:
         preview = body.preview
+        forced = preview.experiments
         return Circumstances(
-            attributes=body.attributes,
-            forced={name: int(number) for name, number in preview.experiments.items()},
-            is_preview=preview.is_wanted,
-            is_crawler=self._crawlers.is_crawler(request.header(b"user-agent"), trusted=request.trusted),
-            is_server=request.trusted,
+            body.attributes,
+            {name: int(number) for name, number in forced.items()} if forced else {},
+            preview.is_wanted,
+            self._crawlers.is_crawler(request.headers.get(b"user-agent"), trusted=request.trusted),
+            request.trusted,
         )
-
-    async def _body(self, request: Request) -> bytes:
-        return await request.body(max_bytes=self._max_body_bytes, timeout_seconds=self._body_timeout_seconds)
-
-    def _checked(self, request: Request, events: list[msgspec.Raw], now: float) -> CheckedEvents:
-        return self._decoder.check(events, now=now, source="server" if request.trusted else "browser")
 
 
 def _too_many(limited: RateLimited) -> Problem:
@@ -136,14 +134,7 @@ def _too_many(limited: RateLimited) -> Problem:
 
 def _question_of(body: PersonalizeRequest) -> Question:
     page = body.page
-    return Question(
-        page_type=page.type,
-        item_id=page.item_id,
-        sku=page.sku,
-        category=page.category,
-        limit=int(body.limit),
-        preview=body.preview.homepage,
-    )
+    return Question(page.type, page.item_id, page.sku, page.category, int(body.limit), body.preview.homepage)
 
 
 def _timing(started: float, answer: Answer | None) -> tuple[bytes, bytes]:

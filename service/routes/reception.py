@@ -37,9 +37,9 @@ class Reception:
 
     def visitor(self, request: Request, claimed: str | None, consent: Consent) -> Visitor | None:
         """Return whose request it is, ``None`` if nothing may be stored: then not even the id is looked at."""
-        if not may_store(consent, request.header(GPC_HEADER), default=self._storage_consent):
+        if not may_store(consent, request.headers.get(GPC_HEADER), default=self._storage_consent):
             return None
-        cookie = self._cookie.read(request.header(b"cookie"))
+        cookie = self._cookie.read(request.headers.get(b"cookie"))
         return self._tokens.identify(claimed, cookie, trusted=request.trusted)
 
     def cookie(self, request: Request, visitor: Visitor | None) -> Sequence[tuple[bytes, bytes]]:

@@ -93,10 +93,13 @@ class Resource:
             cors: Sequence[tuple[bytes, bytes]] = ()
             request = Request(scope, receive)
             try:
-                self._shed()
+                if edge.in_flight > edge.max_in_flight:
+                    self._shed()
                 cors = self._admit(request, method)
-                self._limit(request, method)
-                reply = await self._handler(method)(request)
+                if self._access == "browser" and not request.trusted and method != "OPTIONS":
+                    self._limit(request)
+                handler = self._handlers.get(method)
+                reply = await (self._other(method) if handler is None else handler)(request)
             except Problem as problem:
                 reply = Reply.of_problem(problem)
             except ClientGone:
@@ -113,8 +116,7 @@ class Resource:
             edge.metrics.request(self._label, method, status, time.perf_counter() - started)
 
     def _shed(self) -> None:
-        edge = self._edge
-        if edge.in_flight > edge.max_in_flight and self._access in ("browser", "server"):
+        if self._access in ("browser", "server"):
             raise unavailable("too many requests at once: try again", retry_after_seconds=1)
 
     def _admit(self, request: Request, method: str) -> Sequence[tuple[bytes, bytes]]:
@@ -123,19 +125,19 @@ class Resource:
             return ()
         if self._access == "public":
             return _ANY_PAGE
-        origin = request.header(b"origin")
-        host = request.header(b"host")
+        headers = request.headers
+        origin = headers.get(b"origin")
+        host = headers.get(b"host")
         if method == "OPTIONS":
-            if origin is None or request.header(b"access-control-request-method") is None:
+            if origin is None or b"access-control-request-method" not in headers:
                 return ()
             if self._access == "server":
                 raise Problem(403, "this call is for servers with the server key, not for pages")
             return self._edge.origins.preflight(origin, host, self._handlers)
-        verdict = self._edge.server_key.check(request.header(b"authorization"))
-        if verdict == "wrong":
-            raise unauthorized("the server key is wrong: send Authorization: Bearer <KABIN_SERVER_KEY>")
-        request.trusted = verdict == "valid"
-        if request.trusted:
+        if b"authorization" in headers:
+            if self._edge.server_key.check(headers[b"authorization"]) == "wrong":
+                raise unauthorized("the server key is wrong: send Authorization: Bearer <KABIN_SERVER_KEY>")
+            request.trusted = True
             return ()
         if self._access == "server":
             if not self._edge.server_key.is_set:
@@ -145,10 +147,8 @@ class Resource:
             )
         return self._edge.origins.check(origin, host)
 
-    def _limit(self, request: Request, method: str) -> None:
+    def _limit(self, request: Request) -> None:
         """Refuse a browser's call if its address makes too many; who has the server key makes any number."""
-        if self._access != "browser" or request.trusted or method == "OPTIONS":
-            return
         edge = self._edge
         forwarded = request.joined_header(b"x-forwarded-for")
         seconds = edge.addresses.admit(request.peer, forwarded, edge.clock())
@@ -159,16 +159,11 @@ class Resource:
                 retry_after_seconds=seconds,
             )
 
-    def _handler(self, method: str) -> Handler:
+    def _other(self, method: str) -> Handler:
         if method == "OPTIONS":
             return self._options
-        handler = self._handlers.get(method)
-        if handler is None:
-            allow = self._allow.decode()
-            raise Problem(
-                405, f"{method} is not possible here: use {allow}", headers=[(b"allow", self._allow)]
-            )
-        return handler
+        allow = self._allow.decode()
+        raise Problem(405, f"{method} is not possible here: use {allow}", headers=[(b"allow", self._allow)])
 
     async def _options(self, _request: Request) -> Reply:
         return Reply(b"", 204, [(b"allow", self._allow), NO_STORE])

@@ -93,7 +93,7 @@ class StatusRoutes:
 
     async def metrics(self, request: Request) -> Reply:
         """Answer the metrics in the format that Prometheus asks for."""
-        accept = (request.header(b"accept") or b"").decode("latin-1")
+        accept = (request.headers.get(b"accept") or b"").decode("latin-1")
         body, content_type = self._metrics.exposition(accept)
         return Reply(body, headers=[NO_STORE], content_type=content_type.encode())
 

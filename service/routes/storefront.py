@@ -90,7 +90,7 @@ def accepts_gzip(accept_encoding: bytes | None) -> bool:
 
 
 def _script(request: Request, script: Script, caching: tuple[bytes, bytes]) -> Reply:
-    if accepts_gzip(request.header(b"accept-encoding")):
+    if accepts_gzip(request.headers.get(b"accept-encoding")):
         headers = [caching, _VARY, (b"content-encoding", b"gzip")]
         return _tagged(request, script.packed, f'"{script.hash}-gzip"'.encode(), headers, _JAVASCRIPT)
     return _tagged(request, script.source, f'"{script.hash}"'.encode(), [caching, _VARY], _JAVASCRIPT)
@@ -98,7 +98,7 @@ def _script(request: Request, script: Script, caching: tuple[bytes, bytes]) -> R
 
 def _tagged(request: Request, body: bytes, tag: bytes, headers: Headers, content_type: bytes) -> Reply:
     """Return a body with its entity tag, or 304 to whoever has it already."""
-    if _has(request.header(b"if-none-match"), tag):
+    if _has(request.headers.get(b"if-none-match"), tag):
         kept = [header for header in headers if header[0] != b"content-encoding"]
         return Reply(b"", 304, [*kept, (b"etag", tag)])
     return Reply(body, headers=[*headers, (b"etag", tag)], content_type=content_type)

@@ -113,9 +113,12 @@ class RedisVisitorStore:
     def __init__(self, scripts: ScriptRunner, keyspace: Keyspace, lifetimes: Lifetimes | None = None) -> None:
         self._scripts = scripts
         self._keyspace = keyspace
-        self._lifetimes = lifetimes = lifetimes or Lifetimes()
-        self._state_ms = lifetimes.state_seconds * 1000
-        self._ring_and_orders_ms = (lifetimes.ring_seconds * 1000, lifetimes.orders_seconds * 1000)
+        lifetimes = lifetimes or Lifetimes()
+        # As text already: writing numbers into the command took 4 µs of every request with cold caches.
+        self._state_ms = b"%d" % (lifetimes.state_seconds * 1000)
+        self._ring_ms = b"%d" % (lifetimes.ring_seconds * 1000)
+        self._orders_ms = b"%d" % (lifetimes.orders_seconds * 1000)
+        self._gap_seconds = lifetimes.session_gap_seconds
         self._apply = Script("apply")
         self._pin = Script("pin")
         self._encode_event = msgspec.json.Encoder().encode
@@ -131,9 +134,10 @@ class RedisVisitorStore:
     ) -> Applied:
         """See :meth:`VisitorStore.apply`."""
         arguments: list[str | bytes | int] = [
-            _MOMENT.pack(microsecond_of(now), self._lifetimes.session_gap_seconds, *(rate or _UNLIMITED)),
+            _MOMENT.pack(microsecond_of(now), self._gap_seconds, *(rate or _UNLIMITED)),
             self._state_ms if ttl_seconds is None else ttl_seconds * 1000,
-            *self._ring_and_orders_ms,
+            self._ring_ms,
+            self._orders_ms,
             visitor_id,
         ]
         for event, effects in batch:

@@ -22,7 +22,7 @@ print(os.getpid())
 if "served" in sys.argv:
     for seconds in (0.0015, 0.5):
         metrics.request("/personalize", "POST", 200, seconds)
-    metrics.recommendations(["als", "als", "als", "popular"])
+    metrics.page("hint", "promo", ["als", "als", "als", "popular"])
     metrics.flush()
 if "show" in sys.argv:
     print(metrics.exposition("")[0].decode())
@@ -90,6 +90,8 @@ def test_what_happens_with_requests_shows_to_other_workers_once_it_is_flushed(tm
     count = 'kabin_http_request_duration_seconds_count{method="POST",route="/personalize",status="200"}'
     assert f"{count} 2.0" in shown
     assert 'kabin_recommendations_total{source="als"} 3.0' in shown
+    assert 'kabin_decisions_total{decision="size",outcome="hint"} 1.0' in shown
+    assert 'kabin_decisions_total{decision="homepage",outcome="promo"} 1.0' in shown
     assert 'le="0.002"' in shown
 
 

@@ -28,9 +28,9 @@ def test_tallied_durations_come_to_the_same_buckets_and_sum(
     tallied, direct = CollectorRegistry(), CollectorRegistry()
     histogram = SecondsHistogram("seconds", "…", ["outcome"], buckets=BOUNDS, registry=tallied)
     expected = Histogram("seconds", "…", ["outcome"], buckets=BOUNDS, registry=direct)
-    tallies = Tallies(BOUNDS)
+    tallies = Tallies()
     for number, (outcome, seconds) in enumerate(durations):
-        tallies.observe(histogram, outcome, seconds=seconds)
+        tallies.durations(histogram, outcome).append(seconds)
         expected.labels(outcome).observe(seconds)
         if number % flush_every == 0:
             tallies.hand_over()
@@ -44,7 +44,7 @@ def test_tallied_durations_come_to_the_same_buckets_and_sum(
 def test_tallied_counts_come_to_the_same(counts: list[tuple[str, int]]) -> None:
     """With labels and without."""
     tallied, direct = CollectorRegistry(), CollectorRegistry()
-    tallies = Tallies(BOUNDS)
+    tallies = Tallies()
     labelled, plain = (Counter("l", "…", ["x"], registry=tallied), Counter("p", "…", registry=tallied))
     expected, total = (Counter("l", "…", ["x"], registry=direct), Counter("p", "…", registry=direct))
     for label, count in counts:

@@ -135,7 +135,9 @@ class ClusterNodes:
             slots[first : last + 1] = [self._link_to(place)] * (last + 1 - first)
         self._slots = slots
         for place in [place for place in self._links if place not in places]:
-            await self._links.pop(place).close()
+            # Closing takes time, in which a command may be redirected to a place that is still to be closed.
+            if place not in self._redirected_to:
+                await self._links.pop(place).close()
 
     async def _ranges(self) -> dict[tuple[int, int], _Place]:
         """Ask one node after the other, until one answers, which primary holds which slots."""

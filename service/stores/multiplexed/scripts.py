@@ -96,8 +96,17 @@ class MultiplexedScripts:
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """See :meth:`ScriptRunner.run`."""
         deadline = asyncio.get_running_loop().time() + self._seconds
+        command = encoded(("EVALSHA", script.sha, len(keys), *keys, *arguments))
+        # What _do does, written out: no coroutine inside another on every request's way.
+        link = self._shared.nodes.link_of(keys[0])
+        connection = link.connection or await link.reached(deadline)
         try:
-            return await self._do(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *arguments), deadline)
+            return await connection.send(command, deadline)
+        except CommandRefused as refused:
+            problem = refused
+        try:
+            if problem.code != "NOSCRIPT":
+                return await self._redirected(problem, command, link, connection, deadline)
         except CommandRefused as refused:
             if refused.code != "NOSCRIPT":
                 raise

@@ -119,9 +119,15 @@ def test_a_rollback_reaches_every_worker_and_readiness_tells_of_the_training(
     record_training(models_dir, TrainingRecord("refused", "20300101T000000Z-000", 5.0, 1.0, ("HR@20 fell.",)))
     assert main(["model", "rollback", "--data-dir", str(tmp_path)]) == 0
     eventually(lambda: live() == {versions[0]})
-    eventually(lambda: httpx.get(f"{server.url}/readyz").json()["training"]["reasons"] == ["HR@20 fell."])
-    ready = httpx.get(f"{server.url}/readyz").json()
-    assert (ready["status"], ready["training"]["result"]) == ("ready", "refused")
+
+    def told() -> set[tuple[str, str | None, str]]:
+        """Return what is heard of readiness, of either worker."""
+        heard = [httpx.get(f"{server.url}/readyz").json() for _ in range(20)]
+        return {
+            (ready["status"], ready["training"]["result"], *ready["training"]["reasons"]) for ready in heard
+        }
+
+    eventually(lambda: told() == {("ready", "refused", "HR@20 fell.")})
 
     def shown() -> bool:
         metrics = httpx.get(f"{server.url}/metrics").text

@@ -37,3 +37,21 @@ def test_a_prefix_that_could_move_a_key_is_refused(prefix: str) -> None:
     """Braces would change the hash tag; so would nothing at all."""
     with pytest.raises(ValueError, match="key prefix"):
         Keyspace(prefix)
+
+
+@pytest.mark.parametrize(
+    ("visitor_id", "is_plain"),
+    [
+        ("a-Z_0.9:", True),
+        ("x" * 40, True),
+        ("x" * 41, False),
+        ("", False),
+        ("x\n", False),
+        ("x}", False),
+        ("é", False),
+        ("٣", False),
+    ],
+)
+def test_short_words_stand_in_keys_as_they_are(visitor_id: str, is_plain: bool) -> None:
+    """Which ids are hashed never changes: what is stored would not be found again."""
+    assert Keyspace().of_visitor(visitor_id).state.endswith(f":v:{visitor_id}") == is_plain

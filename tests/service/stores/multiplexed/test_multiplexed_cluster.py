@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.stores.connection import StoreUnavailable
 from service.stores.multiplexed.cluster import SLOTS, ClusterNodes
-from service.stores.multiplexed.connection import Limits
+from service.stores.multiplexed.connection import CommandRefused, Limits
 from service.stores.multiplexed.scripts import Multiplexed
 from service.stores.redis_url import Address
 from tests.scripted_redis import ScriptedRedis, always, echo, scripted_redis
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.anyio
 
 PATIENT_SECONDS = 20.0
 SLOT = key_slot(b"k")
+NOBODY = 1
+"""A port that no server listens on."""
 
 
 class Node(NamedTuple):
@@ -131,6 +133,28 @@ def shared_places(shared: Multiplexed) -> list[tuple[str, int]]:
     """Return where the links lead."""
     nodes = cast("ClusterNodes", shared.nodes)
     return [nodes.place_of(link) for link in nodes.links()]
+
+
+async def test_a_node_that_comes_into_use_while_others_are_closed_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A redirection to a node that the new map leaves out, come while another one's link is being closed, holds."""
+    async with cluster() as (first, second, topology, shared):
+        nodes = cast("ClusterNodes", shared.nodes)
+        topology.ranges = {(0, SLOT): NOBODY, (SLOT + 1, SLOTS - 1): port_of(second)}
+        await nodes.open()
+        topology.ranges = {(0, SLOTS - 1): port_of(first)}
+        leaving = nodes.link_of("k")
+        close = leaving.close
+
+        async def close_slowly() -> None:
+            nodes.redirected(CommandRefused(f"MOVED {SLOT} 127.0.0.1:{port_of(second)}"), nodes.link_of("k"))
+            await close()
+
+        monkeypatch.setattr(leaving, "close", close_slowly)
+        await nodes.open()
+        assert await shared.within(PATIENT_SECONDS).get("k") == b"k"
+        assert (len(first.asked), len(second.asked)) == (0, 1)
 
 
 async def test_a_slot_that_nobody_serves_is_unavailable() -> None:
