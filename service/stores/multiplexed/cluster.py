@@ -1,6 +1,7 @@
 """The primaries of a Redis Cluster: one connection each, and a map of the slots that follows what the nodes say."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -16,6 +17,8 @@ from service.stores.redis_url import Address
 
 SLOTS: Final = 16_384
 _REFRESHES_APART_SECONDS: Final = 0.5
+
+_REDIRECTION: Final = re.compile(r"(?P<slot>\d{1,5}) (?P<host>.*):(?P<port>\d{1,5})")
 
 _Place = tuple[str, int]
 
@@ -80,14 +83,16 @@ class ClusterNodes:
             if refused.code == "CLUSTERDOWN":
                 self._refresh_soon()
             raise refused
-        slot, _, place = refused.details.partition(" ")
-        host, _, port = place.rpartition(":")
-        # A node that does not know its own name leaves it out: the host is then the one that was asked.
-        target_place = (host or self._places[link][0], int(port))
+        there = _REDIRECTION.fullmatch(refused.details)
+        if there is None or int(there["slot"]) >= SLOTS:
+            raise refused
+        # A node that does not know the other's name leaves it out, or says "?": it is then the host that was asked.
+        host = self._places[link][0] if there["host"] in ("", "?") else there["host"]
+        target_place = (host, int(there["port"]))
         self._redirected_to.add(target_place)
         target = self._link_to(target_place)
         if refused.code == "MOVED":
-            self._slots[int(slot)] = target
+            self._slots[int(there["slot"])] = target
             self._refresh_soon()
         return target
 

@@ -80,14 +80,26 @@ async def cluster() -> AsyncIterator[tuple[ScriptedRedis, ScriptedRedis, Topolog
             await shared.close()
 
 
-async def test_moved_is_followed_and_remembered() -> None:
-    """The next command for the slot goes to its new owner at once; a host left out is the one that was asked."""
+@pytest.mark.parametrize("host", [b"", b"?", b"127.0.0.1"])
+async def test_moved_is_followed_and_remembered(host: bytes) -> None:
+    """The next command for the slot goes to its new owner at once; a host not told is the one that was asked."""
     async with cluster() as (first, second, topology, shared):
         topology.ranges = {(0, SLOTS - 1): port_of(second)}
-        first.answer = always(b"-MOVED %d :%d\r\n" % (SLOT, port_of(second)))
+        first.answer = always(b"-MOVED %d %b:%d\r\n" % (SLOT, host, port_of(second)))
         scripts = shared.within(PATIENT_SECONDS)
         assert [await scripts.get("k"), await scripts.get("k")] == [b"k", b"k"]
         assert (len(first.asked), len(second.asked)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "where", [b"", b"1", b"1 nowhere", b"x 127.0.0.1:1", b"16384 127.0.0.1:1", b"1 127.0.0.1:port"]
+)
+async def test_a_redirection_that_makes_no_sense_is_a_failure(where: bytes) -> None:
+    """A node that redirects to nowhere makes the store unavailable, as any error of it does."""
+    async with cluster() as (first, _, _, shared):
+        first.answer = always(b"-MOVED %b\r\n" % where)
+        with pytest.raises(StoreUnavailable, match="MOVED"):
+            await shared.within(PATIENT_SECONDS).get("k")
 
 
 async def test_ask_is_followed_once() -> None:
