@@ -1,5 +1,6 @@
 """What ``KABIN_REDIS_URL`` says: where Redis is, or which Sentinels know, and how to log in."""
 
+import re
 from dataclasses import dataclass, field, replace
 from ssl import SSLContext
 from typing import Any, Final, Self
@@ -12,6 +13,7 @@ from redis.asyncio.sentinel import Sentinel
 SENTINEL_SCHEMES: Final = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 """URLs that name Sentinels, and how the server that those name is spoken to."""
 
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SENTINEL_PORT: Final = 26_379
 _FOR_SENTINELS: Final = "sentinel_"
 """Options with this prefix are for the Sentinels: ``?sentinel_password=…``."""
@@ -74,11 +76,14 @@ class RedisUrl:
         Raises:
             ValueError: it makes no sense; the message does not repeat it, as it may hold a password.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in SENTINEL_SCHEMES:
+        scheme, _, rest = url.partition("://")
+        if scheme.lower() not in SENTINEL_SCHEMES:
             parse_url(url)
             return cls(url)
-        login, at, hosts = parts.netloc.rpartition("@")
+        # urlsplit takes no list of hosts with brackets in it (RFC 3986 knows one host), so it comes out first.
+        authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+        login, at, hosts = authority.rpartition("@")
+        parts = urlsplit(f"{scheme}://named-by-sentinel{rest[len(authority) :]}")
         sentinels = tuple(_host_and_port(host) for host in hosts.split(",") if host)
         service, _, database = parts.path.strip("/").partition("/")
         if not sentinels or not service:
@@ -86,7 +91,7 @@ class RedisUrl:
                 "a Sentinel URL names at least one Sentinel and the service they watch: "
                 "redis+sentinel://host:26379,host2:26379/mymaster/0"
             )
-        scheme = SENTINEL_SCHEMES[parts.scheme]
+        scheme = SENTINEL_SCHEMES[scheme.lower()]
         plain = urlunsplit((scheme, f"{login}{at}named-by-sentinel", f"/{database or 0}", parts.query, ""))
         options = parse_url(plain)
         for_sentinels = {
