@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
@@ -39,13 +39,6 @@ class Clock:
     def __call__(self) -> float:
         """Return Unix seconds."""
         return self.now
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from redis import Redis
 from redis.asyncio import RedisCluster
 from redis.crc import key_slot
 
-from service.stores.connection import Client, StoreUnavailable, connected
+from service.stores.connection import Client, StoreUnavailable
 from service.stores.keys import Keyspace
 from service.stores.multiplexed.cluster import ClusterNodes
 from service.stores.multiplexed.scripts import Multiplexed
@@ -22,13 +22,6 @@ pytestmark = [
 
 PATIENT_SECONDS = 20.0
 INCREMENT = "return redis.call('INCR', KEYS[1])"
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """redis-py's connections to the Cluster."""
-    async with connected(redis_url, timeout_seconds=PATIENT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture

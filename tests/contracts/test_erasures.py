@@ -1,7 +1,6 @@
 """The contract of erasures, on the embedded Valkey, Debian's Redis, a Redis Cluster and the plain model."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -9,7 +8,7 @@ import pytest
 
 from recommender.events import Event, EventItem, EventName
 from recommender.visitor.state import EMPTY_STATE
-from service.stores.connection import Client, connected
+from service.stores.connection import Client
 from service.stores.erasures import Erased, Erasures, RedisErasures, visitor_hash
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog
@@ -21,7 +20,6 @@ from tests.visitor_events import START, effect
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_SECONDS = 20.0
 ONE_PARTITION = 1
 _numbers = count()
 
@@ -47,13 +45,6 @@ class Shop:
     async def knows(self, visitor_id: str) -> bool:
         """Tell whether there is a state."""
         return (await self.visitors.read(visitor_id)) != EMPTY_STATE
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture

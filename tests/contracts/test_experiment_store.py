@@ -1,7 +1,6 @@
 """The contract of the experiments' store, on the embedded Valkey, Debian's Redis, a Redis Cluster and the model."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from recommender.decisions.running import ExperimentSummary
 from service.experiments.definition import ExperimentDefinition
 from service.experiments.editing import ExperimentEditor, edit
-from service.stores.connection import Client, connected
+from service.stores.connection import Client
 from service.stores.experiments import (
     MAX_EXPERIMENTS,
     MAX_PHASES,
@@ -26,7 +25,6 @@ from service.stores.memory_experiments import MemoryExperimentStore
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_SECONDS = 20.0
 NOW = 1_763_740_800.25
 
 DOCUMENT = ExperimentDocument(
@@ -47,13 +45,6 @@ class Clock:
     def __call__(self) -> float:
         """Return Unix seconds."""
         return self.now
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The contract of leases, on the embedded Valkey, Debian's Redis, a Redis Cluster and within a process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from service.stores.connection import Client, StoreUnavailable, connected
+from service.stores.connection import Client, StoreUnavailable
 from service.stores.keys import Keyspace
 from service.stores.leases import HeldLease, Lease, LeaseStore, LeaseTaken, MemoryLeases, RedisLeases, held
 
@@ -15,13 +15,6 @@ pytestmark = pytest.mark.anyio
 TIMEOUT_SECONDS = 20.0
 LONG_SECONDS = 600.0
 SHORT_SECONDS = 0.03
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture(params=["redis", "memory"])

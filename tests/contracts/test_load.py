@@ -1,23 +1,14 @@
 """How full a server is: the embedded Valkey, Debian's Redis and a Redis Cluster."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from redis.asyncio import RedisCluster
 
-from service.stores.connection import Client, connected
+from service.stores.connection import Client
 from service.stores.keys import Keyspace
 from service.stores.load import RedisLoad
 from service.stores.script_runners import ClientScripts
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=20) as client:
-        yield client
 
 
 async def _limit(client: Client, megabytes: int) -> None:

@@ -1,10 +1,8 @@
 """The contract of what remembers nights, on the embedded Valkey, Debian's Redis, a Redis Cluster and in a process."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from service.stores.connection import Client, connected
+from service.stores.connection import Client
 from service.stores.keys import Keyspace
 from service.stores.nights import MemoryNights, Night, Nights, RedisNights
 
@@ -17,13 +15,6 @@ NIGHT = Night(
     version="20251122T023000Z-000",
     holder="vega, process 12",
 )
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=20) as client:
-        yield client
 
 
 @pytest.fixture(params=["redis", "memory"])

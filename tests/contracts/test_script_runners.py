@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from recommender.events import Event, EventItem, EventName
-from service.stores.connection import Client, StoreUnavailable, connected
+from service.stores.connection import Client, StoreUnavailable
 from service.stores.keys import Keyspace
 from service.stores.memory import MemoryVisitorStore
 from service.stores.multiplexed.scripts import Multiplexed
@@ -18,13 +18,6 @@ from tests.visitor_events import START, effect
 pytestmark = pytest.mark.anyio
 
 PATIENT_SECONDS = 20.0
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=PATIENT_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture(params=["redis-py", "multiplexed"])

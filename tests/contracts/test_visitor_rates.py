@@ -1,7 +1,6 @@
 """The rate of visitors, counted in the store itself: on every server it is that of the plain model."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import count
 
 import pytest
@@ -28,19 +27,6 @@ SLOW = Rate.of(0.01, 3)
 """So slow that nothing of it passes while a test runs: the stores' clock is the caller's, that of lifetimes is not."""
 SLOWER = Rate.of(0.005, 2)
 _prefixes = count()
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: Client, keyspace: Keyspace) -> RedisVisitorStore:
-    """An empty store."""
-    return RedisVisitorStore(ClientScripts(client), keyspace)
 
 
 def view(number: int) -> Event:

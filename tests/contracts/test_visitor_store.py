@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 import msgspec
@@ -29,19 +29,6 @@ pytestmark = pytest.mark.anyio
 
 TIMEOUT_SECONDS = 20.0
 _prefixes = count()
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Client]:
-    """A connection to the server under test."""
-    async with connected(redis_url, timeout_seconds=TIMEOUT_SECONDS) as client:
-        yield client
-
-
-@pytest.fixture
-def store(client: Client, keyspace: Keyspace) -> RedisVisitorStore:
-    """An empty store."""
-    return RedisVisitorStore(ClientScripts(client), keyspace)
 
 
 def _views(number: int) -> list[Event]:
