@@ -71,10 +71,11 @@ class Catalog:
         self._sku_count = len(frame.sku_keys)
         self._stock = Stock.of_frame(frame)
         self._cached_items = cached_items
-        self._items: RecentCache[int, Item] = RecentCache(cached_items)
-        self._resolved: RecentCache[str, Resolved] = RecentCache(cached_items)
+        self._items: RecentCache[int, Item | None] = RecentCache(cached_items, self._made_item)
+        self._resolved: RecentCache[str, Resolved | None] = RecentCache(cached_items, self._resolve)
         self._cached_cards = cached_cards
-        self._shown: RecentCache[int, ShownRow] = RecentCache(cached_cards)
+        self.shown: RecentCache[int, Shown] = RecentCache(cached_cards, self._made_shown)
+        """Items as answers show them, by row."""
 
     @classmethod
     def empty(cls, departments: DepartmentTable | None = None) -> "Catalog":
@@ -161,10 +162,7 @@ class Catalog:
 
         An item that is its own only SKU resolves to both.
         """
-        resolved = self._resolved.get(id_)
-        if resolved is None and (resolved := self._resolve(id_)) is not None:
-            self._resolved.put(id_, resolved)
-        return resolved
+        return self._resolved[id_]
 
     def _resolve(self, id_: str) -> Resolved | None:
         row = self.row(id_)
@@ -227,12 +225,13 @@ class Catalog:
         return row in self._overlay.items and self._overlay.items[row] is None
 
     def _item(self, row: int) -> Item | None:
-        item = self._items.get(row)
-        if item is None:
-            if row in self._overlay.items:
-                return self._overlay.items[row]
-            item = self._frame.item(row)
-            self._items.put(row, item)
+        return self._items[row]
+
+    def _made_item(self, row: int) -> Item | None:
+        if row in self._overlay.items:
+            return self._overlay.items[row]
+        item = self._frame.item(row)
+        item.remember_ladder(self._stock.ladders[row])
         return item
 
     # --- what a recommendation asks ---------------------------------------------------------------------------
@@ -268,19 +267,14 @@ class Catalog:
             return item.product_type, item.google_product_category
         return self._frame.kinds[row][:2]
 
-    def shown(self, row: int) -> Shown:
-        """Return the item in a row as answers show it."""
-        shown = self._shown.get(row)  # asked first: what has changed since is not in there
-        if shown is None:
-            if row in self._overlay.items:
-                return self.item_at(row)
-            shown = ShownRow(self._frame.item_ids[row], row, self._frame)
-            self._shown.put(row, shown)
-        return shown
+    def _made_shown(self, row: int) -> Shown:
+        if row in self._overlay.items:
+            return self.item_at(row)
+        return ShownRow(self._frame.item_ids[row], row, self._frame)
 
     def card(self, row: int, now: float) -> dict[str, Any]:
         """Return what a recommendation shows of an item; see :class:`recommender.catalog.cards.Card`."""
-        return self.shown(row).card(now)
+        return self.shown[row].card(now)
 
     def in_category(self, row: int, category: str) -> bool:
         """Tell whether an item belongs to the category of a page (see :meth:`newest`)."""
@@ -363,7 +357,7 @@ class Catalog:
         self._stock.put(row, item)
         self._overlay.put(item)
         self._items.discard(row)
-        self._shown.discard(row)
+        self.shown.discard(row)
 
     def _remove(self, item_id: str) -> None:
         row = self.row(item_id)
@@ -375,7 +369,7 @@ class Catalog:
         self._stock.put(row, None)
         self._overlay.remove(row)
         self._items.discard(row)
-        self._shown.discard(row)
+        self.shown.discard(row)
 
     def merged(self) -> "Catalog":
         """Return a catalog without overlay that holds what this one does: half a second for a million SKUs.

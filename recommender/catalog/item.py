@@ -94,6 +94,10 @@ class Item(msgspec.Struct, eq=False, gc=False):
             self._ladder_known = True
         return self._ladder
 
+    def remember_ladder(self, ladder: Ladder | None) -> None:
+        """Take over the item's ladder from where it is known: working it out is a quarter of building an item."""
+        self._ladder, self._ladder_known = ladder, True
+
     def sku_of(self, sku_id: str) -> Sku | None:
         """Return the item's SKU of this id."""
         return next((sku for sku in self.skus if sku.sku_id == sku_id), None)

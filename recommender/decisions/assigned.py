@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from recommender.decisions.running import RunningExperiment
 from recommender.decisions.treatment import Treatment
+from recommender.experiments.sticky import sticky_id
 
 
 class AssignedExperiment(NamedTuple):
@@ -38,3 +40,30 @@ class Assigned(NamedTuple):
     treatment: Treatment
     experiments: tuple[AssignedExperiment, ...]
     features: dict[str, Any]
+
+
+class Described(NamedTuple):
+    """What is told of a running experiment: by variation, where its exposure is not recorded and where it is."""
+
+    sticky_id: str
+    told: tuple[tuple[AssignedExperiment, AssignedExperiment], ...]
+
+
+def described(running: RunningExperiment) -> Described:
+    """Return what is told of an experiment, worked out before anybody asks."""
+    summary = running.summary
+    told = []
+    for number, name in enumerate(summary.variations):
+        unrecorded = AssignedExperiment(
+            summary.experiment_id,
+            number,
+            name,
+            summary.feature_id,
+            running.values[number],
+            running.propensities[number],
+            summary.bucket_version,
+            summary.slot,
+            is_recorded=False,
+        )
+        told.append((unrecorded, unrecorded._replace(is_recorded=True)))
+    return Described(sticky_id(summary.experiment_id, summary.bucket_version), tuple(told))

@@ -6,9 +6,10 @@ of a worker; :meth:`Policy.assign` is the hot path.
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from recommender.decisions.assigned import Assigned, AssignedExperiment
+from recommender.decisions.assigned import Assigned, AssignedExperiment, described
+from recommender.decisions.drawing import Drawing
 from recommender.decisions.learning import HELD_OUT, HOLDOUT_ID
 from recommender.decisions.running import (
     ExperimentName,
@@ -24,8 +25,9 @@ from recommender.decisions.treatment import (
     treatments_of,
 )
 from recommender.experiments.assignment import Features
+from recommender.experiments.draws import Draw
 from recommender.experiments.experiment import CompiledExperiment
-from recommender.experiments.sticky import VisitorStickyBuckets, sticky_id
+from recommender.experiments.sticky import VisitorStickyBuckets
 from recommender.experiments.visitor import (
     NO_FORCED,
     UNKNOWN_FEATURE,
@@ -42,13 +44,6 @@ _new_assigned = tuple.__new__
 """Makes a named tuple in a third of the time of its own constructor."""
 
 
-class _Described(NamedTuple):
-    """What is told of an experiment: by variation, for an exposure that is not and one that is recorded."""
-
-    sticky_id: str
-    told: tuple[tuple[AssignedExperiment, AssignedExperiment], ...]
-
-
 class Policy:
     """Assigns visitors; immutable.
 
@@ -58,11 +53,16 @@ class Policy:
         experiments: those of ``features``, and Kabin's own.
         holdout: if anybody is held out.
         has_prerequisites: whether features refer to each other; then each is evaluated once for a visitor.
+        draws: all features, if none of them asks for anything but what visitors hold and their id.
+
+    Attributes:
+        switched_off: as given.
+        reads_attributes: whether any feature may ask for a visitor's attributes.
     """
 
     __slots__ = (
-        "_by_id", "_evaluators", "_held_out", "_holdout", "_kabin", "_names", "_nothing", "_own", "_places",
-        "_summaries", "_treatments", "switched_off",
+        "_by_id", "_drawing", "_evaluators", "_held_out", "_holdout", "_kabin", "_names", "_nothing", "_own", "_places",
+        "_summaries", "_treatments", "reads_attributes", "switched_off",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,7 @@ class Policy:
         experiments: Sequence[RunningExperiment] = (),
         holdout: CompiledExperiment | None = None,
         has_prerequisites: bool = True,
+        draws: Mapping[str, Draw] | None = None,
     ) -> None:
         self.switched_off = switched_off
         compiled = Features({}) if features is None else features
@@ -91,11 +92,15 @@ class Policy:
         self._holdout = holdout
         self._summaries = tuple(running.summary for running in experiments)
         self._by_id = {
-            running.summary.experiment_id: _described(running)
+            running.summary.experiment_id: described(running)
             for running in experiments
             if running.summary.slot not in switched_off
         }
         self._places, self._names = remembered_experiments(experiments)
+        self.reads_attributes = bool(compiled) and draws is None
+        self._drawing = (
+            None if draws is None else Drawing.of(draws, self._by_id, self._treatments, switched_off)
+        )
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
         """Return what is running, also behind a switch that is off."""
@@ -131,6 +136,8 @@ class Policy:
             return self._nothing
         if visitor_id is None or not counted:
             return self._uncounted(attributes, forced)
+        if self._drawing is not None and not forced:
+            return self._drawing.assign(visitor_id, state.exposures)
         held: dict[str, str] = {}
         places = self._places
         for _, variation, key in state.exposures:
@@ -228,22 +235,3 @@ def _as_configured(_: Visitor) -> FeatureResult:
 def _once(feature_id: str) -> FeatureEvaluator:
     """Return an evaluator that asks the visitor, who remembers the answer."""
     return lambda visitor: visitor.feature(feature_id)
-
-
-def _described(running: RunningExperiment) -> _Described:
-    summary = running.summary
-    told = []
-    for number, name in enumerate(summary.variations):
-        unrecorded = AssignedExperiment(
-            summary.experiment_id,
-            number,
-            name,
-            summary.feature_id,
-            running.values[number],
-            running.propensities[number],
-            summary.bucket_version,
-            summary.slot,
-            is_recorded=False,
-        )
-        told.append((unrecorded, unrecorded._replace(is_recorded=True)))
-    return _Described(sticky_id(summary.experiment_id, summary.bucket_version), tuple(told))

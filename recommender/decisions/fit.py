@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from recommender.catalog.item import Item
 from recommender.catalog.stock import ANY, bit_of
 from recommender.sizes.calibration import SizeCalibration
+from recommender.sizes.choices import choices_of
 from recommender.sizes.decision import SizeDecision, decide_from_tally, preferred_of_tally
 from recommender.sizes.ladder import NOT_OFFERED, Ladder
 from recommender.sizes.size import Size, SizeEvidence
-from recommender.sizes.vote import Tally, choices_of, tally
+from recommender.sizes.vote import Tally, tally
 
 
 class Fit:
@@ -32,8 +33,8 @@ class Fit:
         self._tallies: dict[int, Tally] = {}
         self._preferred: dict[int, Size | None] = {}
 
-    def size_of(self, item: Item, in_stock: Callable[[Size], bool]) -> SizeDecision:
-        """Decide the size of one item; ``in_stock`` tells whether one of its sizes can be bought now."""
+    def size_of(self, item: Item, in_stock: Callable[[Size], object]) -> SizeDecision:
+        """Decide the size of one item; ``in_stock`` tells whether one of its sizes can be bought now, by anything true."""
         return decide_from_tally(
             self._tally_of(item.department),
             item.ladder(),
@@ -46,14 +47,15 @@ class Fit:
         """Return the size that would be preselected in a department, ``None`` where we are not sure."""
         if department not in self._departments:
             return None
-        if department not in self._preferred:
-            self._preferred[department] = preferred_of_tally(
+        preferred = self._preferred
+        if department not in preferred:
+            preferred[department] = preferred_of_tally(
                 self._tally_of(department),
                 department=department,
                 calibration=self._calibration,
                 today=self._today,
             )
-        return self._preferred[department]
+        return preferred[department]
 
     def _tally_of(self, department: int) -> Tally:
         tallied = self._tallies.get(department)
@@ -74,12 +76,11 @@ class WantedBits(dict[Ladder | None, int]):
     __slots__ = ("_fit",)
 
     def __init__(self, fit: Fit) -> None:
-        super().__init__({None: ANY})
         self._fit = fit
 
-    def __missing__(self, ladder: Ladder) -> int:
-        size = self._fit.preferred(ladder.department)
-        rung = None if size is None else ladder.rung_of(size)
+    def __missing__(self, ladder: Ladder | None) -> int:
+        size = None if ladder is None else self._fit.preferred(ladder.department)
+        rung = None if ladder is None or size is None else ladder.rung_of(size)
         bits = ANY if rung is None else 0 if rung == NOT_OFFERED else bit_of(rung)
         self[ladder] = bits
         return bits

@@ -11,6 +11,7 @@ from recommender.decisions.running import ExperimentName, ExperimentSummary, des
 from recommender.decisions.treatment import FEATURE_SLOTS, HOMEPAGE, DecisionName
 from recommender.experiments.assignment import Features
 from recommender.experiments.bucketing import Seeds
+from recommender.experiments.draws import draws_of
 from recommender.experiments.features import compile_features
 from recommender.experiments.problems import Problem
 from recommender.experiments.sticky import sticky_id
@@ -69,6 +70,7 @@ def compile_policy(
             switched_off=switched_off,
             experiments=running,
             has_prerequisites=has_prerequisites,
+            draws=draws_of(compiled.definitions, seeds),
         )
         return PolicyCompilation(policy, compiled.problems, compiled.left_out)
     of_homepage = frozenset(

@@ -1,15 +1,15 @@
 """What a page asks."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from recommender.homepage import HomepageVariant
 
 PageType = Literal["home", "category", "product", "search", "cart", "checkout", "order", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """One page's question.
 
     Attributes:

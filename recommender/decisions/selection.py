@@ -67,13 +67,14 @@ def select(
     limit = question.limit
     if limit <= 0 or len(catalog) == 0:
         return []
-    viewed, in_cart = _viewed(state), _in_cart(state)
+    viewed = [item_key for _, item_key in state.recently_viewed]
+    in_cart = [item_key for _, present, item_key, _ in state.cart if present]
     seeds = _seeds(question, item, state, viewed, in_cart)
     excluded = {*viewed, *in_cart, *question.bought}
     excluded.update(_just_bought(state, today=int(now // SECONDS_PER_DAY)))
     if item is not None:
         excluded.add(item.key)
-    category = _category(question, catalog, now)
+    category = _category(question.category, catalog, now) if question.page_type == "category" else None
     shelf = Shelf(catalog, model, fit, excluded=excluded, category=category, source=source)
     if question.page_type == "home":
         shelf.add_slot(variant, seeds, limit=limit, now=now)
@@ -103,19 +104,19 @@ def select_similar(
     return shelf.chosen
 
 
-def _category(question: Question, catalog: Catalog, now: float) -> str | None:
+def _category(named: str | None, catalog: Catalog, now: float) -> str | None:
     """Return the levels of a category page that items in stock have, without leading ones such as "Home".
 
     A page that shows what no ``product_type`` is called ("Summer edit") is a page without a category.
     """
-    if question.page_type != "category" or not question.category:
+    if not named:
         return None
-    newest = catalog.newest(now, limit=1, category=question.category)
+    newest = catalog.newest(now, limit=1, category=named)
     if not newest:
         return None
     item = catalog.item_at(newest[0])
     paths = paths_of(item.product_type, item.google_product_category)
-    levels = category_path(question.category)
+    levels = category_path(named)
     while levels and not matches(levels, paths):
         levels = levels[1:]
     return " > ".join(levels) or None
@@ -134,14 +135,6 @@ def _seeds(
     elif page_type == "order":
         keys = list(question.bought) or _newest_order(state)
     return list(dict.fromkeys(keys or viewed or in_cart))[:SESSION_ITEMS]
-
-
-def _viewed(state: VisitorState) -> list[int]:
-    return [view.item_key for view in state.recently_viewed]
-
-
-def _in_cart(state: VisitorState) -> list[int]:
-    return [line.item_key for line in state.cart if line.present]
 
 
 def _newest_order(state: VisitorState) -> list[int]:

@@ -32,7 +32,8 @@ class ServedModel:
     """
 
     __slots__ = (
-        "_catalog_rows", "_rankers", "_settings", "calibration", "model", "ranker", "rows", "source",
+        "_catalog_rows", "_ranker_by_wish", "_rankers", "_settings", "calibration", "model", "ranker", "rows",
+        "source",
     )  # fmt: skip
 
     def __init__(self, model: Model, *, source: str) -> None:
@@ -54,6 +55,8 @@ class ServedModel:
             self._rankers: dict[str, Ranker] = {}
             self.source = self._source_for(source)
             self.ranker = self._ranker(self.source)
+            self._ranker_by_wish: dict[RecommendationSource | None, Ranker | None]
+            self._ranker_by_wish = {None: self.ranker, "popular": None}
         except (ValueError, TypeError) as error:
             raise ModelError(f"model {model.version}: {error}") from error
 
@@ -79,9 +82,10 @@ class ServedModel:
             source: ``None`` for the configured one; ``popular`` has no neighbours. One that the model lacks is
                 replaced as a configured one would be.
         """
-        if source is None:
-            return self.ranker
-        return None if source == "popular" else self._ranker(self._source_for(source))
+        rankers = self._ranker_by_wish
+        if source is not None and source not in rankers:
+            rankers[source] = self._ranker(self._source_for(source))
+        return rankers[source]
 
     def _source_for(self, source: str) -> str | None:
         return next((name for name in (source, *SOURCES) if name in self.model.neighbours), None)

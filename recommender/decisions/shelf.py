@@ -76,21 +76,30 @@ class Shelf:
 
     def add_neighbours(self, seeds: Sequence[int], *, limit: int) -> None:
         """Add what goes with ``seeds`` (item keys, newest first)."""
-        model, ranker, chosen = self._model, self._ranker, self.chosen
+        model, ranker, chosen, excluded = self._model, self._ranker, self.chosen, self._excluded
         if model is None or ranker is None or len(chosen) >= limit:
             return
-        rows = model.catalog_rows(self._catalog)
-        known, shown, wanted = rows.known, self._catalog.shown, self._wanted
-        keys, ladders = self._stock.keys, self._stock.ladders
-        accept = self._filter(known, rows.of)
-        ranked = ranker.rank(_session(seeds, model), limit=limit - len(chosen), accept=accept)
-        for row, score, source in ranked:
+        rows, shown = model.catalog_rows(self._catalog), self._catalog.shown
+        known, path, wanted, stock = rows.known, self._path, self._wanted, self._stock
+        bits, ladders, keys = stock.bits, stock.ladders, stock.keys
+        # What `_shows` asks, without its calls: most pages come here, and look at 15 to 300 items. 7 µs less.
+        for row, score, source in ranker.proposals(_session(seeds, model)):
             place = known[row]
-            self._excluded.add(keys[place])
-            in_your_size = wanted[ladders[place]] != ANY
+            if place < 0 and (place := rows.of(row)) < 0:
+                continue
+            wanted_bits, key = wanted[ladders[place]], keys[place]
+            if not bits[place] & wanted_bits or key in excluded:
+                continue
+            if path is not None and not self._is_within(place, path):
+                continue
+            excluded.add(key)
             chosen.append(
-                _new_recommendation(Recommendation, (shown(place), score, _SOURCES[source], in_your_size))
+                _new_recommendation(
+                    Recommendation, (shown[place], score, _SOURCES[source], wanted_bits != ANY)
+                )
             )
+            if len(chosen) >= limit:
+                return
 
     def add_popular(self, category: str | None, department: int | None, *, limit: int) -> None:
         """Add popular items of a category and a department, or of the whole shop if both are ``None``."""
@@ -134,39 +143,19 @@ class Shelf:
     def _add(self, place: int, score: float, source: Source) -> None:
         self._excluded.add(self._stock.keys[place])
         in_your_size = self._wanted[self._stock.ladders[place]] != ANY
-        self.chosen.append(Recommendation(self._catalog.shown(place), score, source, in_your_size))
+        self.chosen.append(Recommendation(self._catalog.shown[place], score, source, in_your_size))
 
     def _shows(self) -> Callable[[int], bool]:
         """Return what tells whether the item in a row of the catalog may be shown."""
-        return self._filter(range(self._catalog.row_count), int)
+        stock, wanted, excluded, path = self._stock, self._wanted, self._excluded, self._path
+        bits, ladders, keys = stock.bits, stock.ladders, stock.keys
 
-    def _filter(self, places: Sequence[int], place_of: Callable[[int], int]) -> Callable[[int], bool]:
-        """Return what tells whether the item in a row may be shown.
-
-        One function without calls, as most requests ask it of 15 to 300 items.
-
-        Args:
-            places: the catalog's rows by the rows to be asked about, negative where ``place_of`` has to find it.
-            place_of: finds the catalog's row, negative if it has none.
-        """
-        stock, path = self._stock, self._path
-        bits, ladders, keys, wanted, excluded = (
-            stock.bits,
-            stock.ladders,
-            stock.keys,
-            self._wanted,
-            self._excluded,
-        )
-
-        def accepts(row: int) -> bool:
-            place = places[row]
-            if place < 0 and (place := place_of(row)) < 0:
-                return False
+        def shows(place: int) -> bool:
             if not bits[place] & wanted[ladders[place]] or keys[place] in excluded:
                 return False
             return path is None or self._is_within(place, path)
 
-        return accepts
+        return shows
 
     def _is_within(self, place: int, path: CategoryPath) -> bool:
         categories = self._catalog.categories_at(place)

@@ -129,6 +129,11 @@ class CompiledExperiment:
         visitor.exposures.setdefault(self._key, result)
         return result
 
+    def drawn(self, identity: Identity) -> int:
+        """Return the variation of an identity by its bucket alone, -1 if it has none."""
+        bucket = self._bucket_of(identity)
+        return _OUT if bucket is None else choose_variation(bucket, self.ranges)
+
     def _decided_beforehand(self, visitor: Visitor) -> int | None:
         """Return the variation that is forced, -1 if nobody may take part, None if the hash is to decide."""
         if len(self._variations) < 2 or not visitor.enabled:

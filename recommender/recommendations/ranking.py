@@ -3,7 +3,8 @@
 The service answers with it and the evaluation scores it; there is no second implementation.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,15 +16,9 @@ from recommender.recommendations.neighbours import NO_ITEM, Neighbours
 COVISIT: Final = 0
 ALS: Final = 1
 POPULAR: Final = 2
-SOURCE_NAMES: Final = ("covisit", "als", "popular")
-"""Names on the wire of the source codes ``COVISIT``, ``ALS`` and ``POPULAR``."""
 
-
-_new_ranked = tuple.__new__
-"""Makes a named tuple in a third of the time of its own constructor."""
-
-_Placed = tuple[int, float, int]
-"""An item row, its score and its place in the lists, from which its source can be told."""
+Proposal = tuple[int, float, int]
+"""What a :class:`Ranked` tells, without its names: a page looks at twenty and keeps twelve."""
 
 
 class Ranked(NamedTuple):
@@ -89,9 +84,23 @@ class Ranker:
                 anyway unless the ranker was given ``repeat_weights``.
             accept: whether a row may be shown (in stock, in size); asked best first, only as often as needed.
         """
+        ranked = []
+        for proposal in self.proposals(session_rows, exclude=exclude):
+            if accept is None or accept(proposal[0]):
+                ranked.append(Ranked(*proposal))
+                if len(ranked) >= limit:
+                    break
+        return ranked
+
+    def proposals(self, session_rows: Sequence[int], *, exclude: Collection[int] = ()) -> Iterator[Proposal]:
+        """Return all that :meth:`rank` would, best first, for whom to take until they have enough.
+
+        Taking twelve one by one spares a page a call of a filter and two tuples for each: 20 µs. The proposals of
+        one session must be taken before another one is ranked, as they stand in the same work arrays.
+        """
         newest = session_rows[: -self._last - 1 : -1]
         if not newest:
-            return []
+            return iter(())
         taken = {NO_ITEM, *exclude}
         repeated = session_rows[: -self._repeats.size - 1 : -1] if self._repeats.size else ()
         if not self._repeats.size:
@@ -112,11 +121,8 @@ class Ranker:
         np.add.at(sums, candidates, space.scores)
         sums.take(candidates, None, totals, "wrap")
         sums[candidates] = 0.0
-        order = totals.argsort()[::-1].tolist()
-        picked = _picked(
-            order, space.candidate_numbers, space.total_numbers, taken, limit=limit, accept=accept
-        )
-        return self._with_sources(picked, newest)
+        best_first = totals.argsort()[::-1].tolist()
+        return self._proposed(best_first, space.candidate_numbers, space.total_numbers, taken, newest)
 
     def similar(
         self,
@@ -128,37 +134,40 @@ class Ranker:
     ) -> list[Ranked]:
         """Return up to ``limit`` neighbours of one item, best first, without a visitor."""
         rows, scores = self._items[row].tolist(), self._scores[row].tolist()
-        taken = {NO_ITEM, row, *exclude}
-        return self._with_sources(
-            _picked(range(len(rows)), rows, scores, taken, limit=limit, accept=accept), [row]
-        )
+        proposed = self._proposed(range(len(rows)), rows, scores, {NO_ITEM, row, *exclude}, [row])
+        accepted = (proposal for proposal in proposed if accept is None or accept(proposal[0]))
+        return [Ranked(*proposal) for proposal in islice(accepted, limit)]
 
-    def _space(self, lists: int, repeats: int) -> "_WorkSpace":
-        space = self._spaces[lists, repeats] = _WorkSpace(lists, self._items.shape[1], repeats, self._decays)
-        return space
-
-    def _with_sources(self, picked: Iterable[_Placed], rows: Sequence[int]) -> list[Ranked]:
-        """Say which source proposed what was picked from the lists of ``rows``, standing one after the other.
+    def _proposed(
+        self,
+        places: Iterable[int],
+        rows: Sequence[int],
+        scores: Sequence[float],
+        taken: set[int],
+        listed: Sequence[int],
+    ) -> Iterator[Proposal]:
+        """Yield what stands at ``places`` of the lists of the items ``listed``, one after the other, each row once.
 
         Places beyond the lists are repeated items, which are co-visited.
         """
         sources, width, default = self._sources, self._items.shape[1], self._default_source
-        listed = width * len(rows)
-        return [
-            _new_ranked(
-                Ranked,
-                (
-                    row,
-                    score,
-                    COVISIT
-                    if place >= listed
-                    else default
-                    if sources is None
-                    else sources[rows[place // width], place % width],
-                ),
-            )
-            for row, score, place in picked
-        ]
+        end = width * len(listed)
+        for place in places:
+            row = rows[place]
+            if row in taken:
+                continue
+            taken.add(row)
+            if place >= end:
+                source = COVISIT
+            elif sources is None:
+                source = default
+            else:
+                source = sources[listed[place // width], place % width]
+            yield row, scores[place], source
+
+    def _space(self, lists: int, repeats: int) -> "_WorkSpace":
+        space = self._spaces[lists, repeats] = _WorkSpace(lists, self._items.shape[1], repeats, self._decays)
+        return space
 
 
 class _WorkSpace:
@@ -184,26 +193,3 @@ class _WorkSpace:
         self.totals = np.empty(listed + repeats, np.float32)
         # Single numbers are read through these: a request looks at 15 of 250, which tolist() would make all of.
         self.candidate_numbers, self.total_numbers = scalars(self.candidates), scalars(self.totals)
-
-
-def _picked(
-    order: Iterable[int],
-    rows: Sequence[int],
-    scores: Sequence[float],
-    taken: set[int],
-    *,
-    limit: int,
-    accept: Callable[[int], bool] | None,
-) -> list[_Placed]:
-    """Return what is new and accepted of the places in ``order``, at most ``limit``."""
-    picked: list[_Placed] = []
-    for place in order:
-        row = rows[place]
-        if row in taken:
-            continue
-        taken.add(row)
-        if accept is None or accept(row):
-            picked.append((row, scores[place], place))
-            if len(picked) >= limit:
-                break
-    return picked

@@ -37,7 +37,7 @@ class SizeOutcome(NamedTuple):
     is_correct: bool
 
 
-def prior_probability(vote: Vote, today: int) -> float:
+def prior_probability(vote: Vote, kind: int, today: int) -> float:
     """Return P(correct) where the shop has too few outcomes of its own.
 
     By the number of distinct items and the strongest kind of evidence, for visitors who always chose the
@@ -46,12 +46,18 @@ def prior_probability(vote: Vote, today: int) -> float:
     It is multiplied by the share of items that agree, and halves with every two years since the newest
     evidence after the first 90 days. So three unanimous recent choices of any kind reach 0.75; nothing
     less does.
+
+    Args:
+        vote: what is to be judged.
+        kind: of it, by :func:`recommender.sizes.features.kind_of`.
+        today: whole days since 1970-01-01 UTC.
     """
-    unanimous = (0.0, 0.45, 0.62, 0.76)[vote.items] if vote.items <= 3 else 0.88 - 0.36 / vote.items
-    if vote.items >= 3:
-        unanimous += 0.02 * (kind_of(vote) // 2)
+    items = vote.items
+    unanimous = (0.0, 0.45, 0.62, 0.76)[items] if items <= 3 else 0.88 - 0.36 / items
+    if items >= 3:
+        unanimous += 0.02 * (kind // 2)
     stale_days = max(today - vote.newest_day - 90, 0)
-    return float(unanimous * (vote.agreeing / vote.items) * 0.5 ** (stale_days / 730))
+    return float(unanimous * (vote.agreeing / items) * 0.5 ** (stale_days / 730))
 
 
 class KindFit(NamedTuple):
@@ -103,7 +109,7 @@ class SizeCalibration:
         kind = kind_of(vote)
         fit = self.fits[kind]
         if fit is None:
-            return prior_probability(vote, today)
+            return prior_probability(vote, kind, today)
         logit = sum(map(float.__mul__, fit.coefficients, features_of(vote, ladder, today)))
         probability = 1.0 / (1.0 + exp(-min(max(logit, -30.0), 30.0)))
         if fit.pool_from is not None and probability >= fit.pool_from:

@@ -37,7 +37,7 @@ FEATURES: Final = (
 def kind_of(vote: Vote) -> int:
     """Return the index into :data:`recommender.sizes.calibration.KINDS` of a vote."""
     act = 4 if vote.kind > _CART else 2 if vote.kind == _CART else 0
-    return act + 1 if may_preselect(vote) else act
+    return act + may_preselect(vote)
 
 
 def may_preselect(vote: Vote) -> bool:

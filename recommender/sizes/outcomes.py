@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from recommender.sizes.calibration import SizeOutcome
+from recommender.sizes.choices import choices_of
 from recommender.sizes.features import features_of, kind_of
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.size import EvidenceKind, SizeEvidence
-from recommender.sizes.vote import NEWEST, choices_of, vote
+from recommender.sizes.vote import vote
+from recommender.visitor.state import EVIDENCE_CAPACITY
 
 _PURCHASES: Final = frozenset({EvidenceKind.PURCHASE, EvidenceKind.PURCHASE_UNCONFIRMED})
 
@@ -43,7 +45,7 @@ def cases_of(
     pending: list[SizeEvidence] = []
     for record in history:
         if pending and (same_day or pending[-1].day < record.day):
-            newest_first = sorted({*newest_first, *pending}, reverse=True)[:NEWEST]
+            newest_first = sorted({*newest_first, *pending}, reverse=True)[:EVIDENCE_CAPACITY]
             pending = []
         if record.kind in _PURCHASES:
             ladder = ladder_of(record.item_key)

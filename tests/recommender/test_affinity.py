@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from recommender.affinity import (
     AFFINITY_EPOCH_DAY,
+    CERTAINTY,
+    MINIMUM_EVIDENCE,
     NO_EVIDENCE,
     WEIGHTS,
     AffinityKind,
@@ -99,6 +101,18 @@ def test_more_discounted_choices_never_lower_the_index(
     assert affinity_index(after, PARAMETERS, DAY) >= affinity_index(before, PARAMETERS, DAY) - 1e-9 or (
         affinity_index(before, PARAMETERS, DAY) > 1
     )
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.1, 400.0), st.floats(0.05, 200.0))
+def test_the_level_is_what_the_probabilities_say(
+    share: float, mu: float, observations: float, prior: float
+) -> None:
+    """Leaving out a probability that cannot reach the mark changes no level, however odd the visitor or the shop."""
+    sums = AffinitySums(*(part * PARAMETERS.scale_of(DAY) * observations for part in (share, mu, 1.0, 1.0)))
+    affinity = decide_affinity(sums, AffinityParameters(prior_observations=prior), DAY)
+    enough = affinity.evidence >= MINIMUM_EVIDENCE
+    is_high, is_low = (enough and part >= CERTAINTY for part in (affinity.p_high, affinity.p_low))
+    assert affinity.level == ("high" if is_high else "low" if is_low else "medium")
 
 
 def test_no_evidence_is_medium_with_index_one() -> None:

@@ -55,7 +55,7 @@ def test_a_card_is_that_of_the_cheapest_offer_at_every_moment(
         for number, (stock, price, sale, period) in enumerate(skus)
     ]
     catalog = Catalog.of_rows(rows, now=NOW)
-    item, shown = catalog.item_at(0), catalog.shown(0)
+    item, shown = catalog.item_at(0), catalog.shown[0]
     assert shown.item_id == item.item_id
     for moment in (NOW, NOW - 20, NOW + 20, NOW - 11, NOW + 9, NOW + 10, NOW - 30, NOW + 30):
         expected = orjson.dumps(plain_card(item, moment))
@@ -66,7 +66,7 @@ def test_a_card_is_that_of_the_cheapest_offer_at_every_moment(
 def test_a_card_is_written_once() -> None:
     """The same bytes serve every answer until a sale begins or ends."""
     catalog = Catalog.of_rows([row()], now=NOW)
-    assert catalog.shown(0).card_json(NOW) is catalog.shown(0).card_json(NOW + 1)
+    assert catalog.shown[0].card_json(NOW) is catalog.shown[0].card_json(NOW + 1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 50])

@@ -190,7 +190,7 @@ def _seen(catalog: Catalog, now: float) -> object:
                 catalog.stock.bits[item.row],
                 catalog.key_at(item.row),
                 catalog.categories_at(item.row),
-                catalog.shown(item.row).item_id,
+                catalog.shown[item.row].item_id,
                 catalog.card(item.row, now),
             )
             for item in items

@@ -11,6 +11,7 @@ from recommender.catalog.rows import Availability, Row, SalePeriod
 from recommender.departments import DepartmentTable
 from recommender.identifiers import key_of
 from recommender.sizes.labels import parse_size
+from recommender.sizes.ladder import Ladder
 from recommender.sizes.size import Size
 from tests.catalog_rows import DAY, NOW, row
 
@@ -213,5 +214,6 @@ def test_holds_what_the_rows_say(rows: list[Row]) -> None:
             given_row.size or "",
         )
         assert sku.in_stock == (given_row.availability == Availability.IN_STOCK)
-        assert catalog.stock.ladders[item.row] is item.ladder()
+        worked_out = Ladder.of((each.size for each in item.skus), item.department)
+        assert catalog.stock.ladders[item.row] is item.ladder() is worked_out
         assert catalog.in_stock(item.row) == item.in_stock

@@ -61,16 +61,23 @@ def test_damaged_bytes_are_told_from_tables(data: bytes) -> None:
 
 def test_a_cache_keeps_the_recent_and_never_more_than_its_capacity() -> None:
     """The newest half always stays; asking keeps a value young."""
-    cache: RecentCache[int, int] = RecentCache(8)
+    made: list[int] = []
+
+    def make(number: int) -> int | None:
+        made.append(number)
+        return number if number >= 0 else None
+
+    cache: RecentCache[int, int | None] = RecentCache(8, make)
     for number in range(100):
-        cache.put(number, number)
-        assert cache.get(0) == 0, "asked for in every round"
-        assert len(cache) <= 8
-    assert [cache.get(number) for number in (99, 98, 97)] == [99, 98, 97]
+        assert (cache[number], cache[0]) == (number, 0), "0 is asked for in every round"
+        assert cache.held <= 8
+    assert [cache[number] for number in (99, 98, 97)] == [99, 98, 97]
+    assert made == list(range(100)), "each was made once"
     cache.discard(99)
-    assert cache.get(99) is None
+    assert (cache[99], made[-1]) == (99, 99), "and 99 once more, as it was forgotten"
+    assert (cache[-1], cache[-1], made[-2:]) == (None, None, [-1, -1]), "nothing is not held"
     cache.clear()
-    assert len(cache) == 0
+    assert cache.held == 0
 
 
 def test_first_seen_is_what_rows_say_else_what_is_known_else_now() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recommender.catalog.buckets import first_seen_of
 from recommender.catalog.money import Money
 from recommender.catalog.segments import rows_by_item, segment_of
-from recommender.events import Event, EventItem, EventName, ExperimentShown
+from recommender.events import ACTS, Event, EventItem, ExperimentShown
 from recommender.experiments.outcomes.prices import Basis, CostBook
 from recommender.experiments.outcomes.visitor import (
     OUTCOMES,
@@ -357,7 +357,7 @@ def _events() -> st.SearchStrategy[Event]:
     )
     return st.builds(
         Event,
-        name=st.sampled_from(list(EventName)),
+        name=st.sampled_from(list(ACTS)),
         event_id=st.integers(0, 40).map(str),
         timestamp=st.integers(-100, 100).map(lambda step: START + step * HOUR),
         source=st.sampled_from(["browser", "server", "import"]),

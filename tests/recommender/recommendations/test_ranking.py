@@ -72,6 +72,17 @@ def test_filters_are_asked_only_as_far_as_needed() -> None:
     assert asked == [1, 2]
 
 
+def test_proposals_are_all_that_a_ranking_would_give_one_by_one() -> None:
+    """Who takes them one by one may stop whenever there is enough, and start over with another session."""
+    ranker = Ranker(random_lists(5))
+    for session in ([1, 2, 3], [4], [5, 6]):
+        ranked = [tuple(one) for one in ranker.rank(session, limit=ITEMS)]
+        proposals = ranker.proposals(session)
+        assert [next(proposals) for _ in ranked[:2]] == ranked[:2]
+        assert [*ranked[:2], *proposals] == ranked
+    assert list(ranker.proposals([])) == []
+
+
 def test_each_recommendation_keeps_its_source() -> None:
     """The source is that of the list it comes from, and the default where lists do not say."""
     items = np.array([[1, 2], [0, 2], [0, 1]], dtype=np.int32)

@@ -8,11 +8,12 @@ import pytest
 
 from recommender.departments import AgeGroup, Department, Family, Gender
 from recommender.sizes.calibration import KINDS, SizeCalibration, SizeOutcome, fit_calibration
+from recommender.sizes.choices import choices_of
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.outcomes import cases_of, outcomes_of
 from recommender.sizes.scales import Scale
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
-from recommender.sizes.vote import choices_of, vote
+from recommender.sizes.vote import vote
 
 DRESSES = Department(Gender.FEMALE, AgeGroup.ADULT, Family.DRESSES).code
 SIZES = [Size(Scale.CLOTHING_US, 4 * rung, 0) for rung in range(9)]

@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from recommender.departments import AgeGroup, Department, Family, Gender
 from recommender.sizes.calibration import KINDS, SizeCalibration
+from recommender.sizes.choices import choices_of
 from recommender.sizes.decision import SizeAction, SizeDecision, SizeReasonCode, decide_size, preferred_size
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.scales import Scale
 from recommender.sizes.size import EvidenceKind, Size, SizeEvidence
-from recommender.sizes.vote import choices_of, newest_evidence, vote
+from recommender.sizes.vote import vote
 
 DRESSES = Department(Gender.FEMALE, AgeGroup.ADULT, Family.DRESSES).code
 TOPS = Department(Gender.FEMALE, AgeGroup.ADULT, Family.TOPS).code
@@ -179,6 +180,15 @@ def test_an_item_speaks_once_a_day_by_its_strongest_act() -> None:
     assert choices[0][4] == PURCHASE
 
 
+def test_an_order_that_only_a_browser_reports_weighs_half() -> None:
+    """Anybody can report one: the server's word weighs twice as much, the cart line that it came from less."""
+    unconfirmed = act(1, 8, EvidenceKind.PURCHASE_UNCONFIRMED)
+    [browser], [server] = choices_of([unconfirmed], DRESSES, TODAY), choices_of([act(1, 8)], DRESSES, TODAY)
+    assert 2 * browser[3] == server[3]
+    [order] = choices_of([act(1, 10, CART), unconfirmed], DRESSES, TODAY)
+    assert order == browser
+
+
 def test_two_sizes_of_one_item_and_day_share_the_weight() -> None:
     """Who clicks 8 and 10 of a dress has said half a word for each."""
     [whole] = choices_of([act(1, 8, CLICK)], DRESSES, TODAY)
@@ -240,12 +250,6 @@ def test_a_vote_counts_what_it_places(evidence: list[SizeEvidence]) -> None:
     assert 0.0 <= counted.runner_up <= 1.0
     assert 0.0 <= counted.purchased <= 1.0
     assert counted.mass > 0.0
-
-
-def test_the_newest_records_are_kept_under_one_order() -> None:
-    """A set of 30 records keeps the 24 newest, in whatever order they came."""
-    records = [act(item, 8, day=TODAY - item) for item in range(30)]
-    assert newest_evidence(records[::-1]) == newest_evidence(records) == records[:24]
 
 
 def test_the_preferred_size_of_a_department_needs_what_preselection_needs() -> None:
