@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.kabin-runtime
 CHECKS := $(VENV)/.kabin-checks
+FUZZ := $(VENV)/.kabin-fuzz
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := recommender service tests
 STOREFRONT := service/storefront
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test lint types quick quick-others quick-service slow browser servers verify format storefront clean
+.PHONY: help bench demo fuzz soak test lint types quick quick-others quick-service slow browser servers verify format storefront clean
 
 help: ## Say what each target does
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,9 +24,17 @@ test: lint types quick slow ## Every check: ruff, mypy --strict, pytest (the qui
 bench: $(CHECKS) ## What a page costs, over HTTP with a real Redis: CPU, latency, growth, memory, start-up
 	$(BIN)/python -m tests.benchmarks.hot_path $(ARGUMENTS)
 
-lint: $(CHECKS) ## ruff check and ruff format --check
+fuzz: $(FUZZ) ## Attack every parser with libFuzzer, each for SECONDS (60 by default)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(ARGUMENTS)
+
+soak: $(CHECKS) ## Two hours of requests in ten minutes; memory and descriptors must stay as they are
+	$(BIN)/python -m tests.benchmarks.soak $(ARGUMENTS)
+
+lint: $(CHECKS) ## ruff check, ruff format --check, bandit, and whether the installed packages fit together
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive recommender service
+	$(PIP) check
 
 types: $(CHECKS) ## mypy --strict
 	$(BIN)/mypy --strict
@@ -75,6 +84,11 @@ $(RUNTIME): pyproject.toml $(BIN)/python
 $(CHECKS): $(RUNTIME)
 	@echo "Installing the checks into $(VENV) ..."
 	@$(PIP) install --editable ".[dev]"
+	@touch $@
+
+$(FUZZ): $(CHECKS)
+	@echo "Installing the fuzzer into $(VENV) ..."
+	@$(PIP) install --editable ".[dev,fuzz]"
 	@touch $@
 
 $(BIN)/python:

@@ -45,7 +45,7 @@ def open_batches(
     if kind == ".parquet":
         try:
             parquet = pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InteractionError(f"{path}: not a readable Parquet file: {error}") from error
         return list(parquet.schema_arrow.names), lambda wanted: _whole(
             path, _parquet_batches(parquet, wanted)
@@ -82,6 +82,8 @@ def _parquet_batches(parquet: Any, wanted: list[str]) -> Iterator[Batch]:
     """Stream columns of a Parquet file."""
     done, of = 0, max(parquet.metadata.num_rows, 1)
     for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
+        # Whoever wrote the file promised UTF-8, and nothing has checked it so far.
+        batch.validate(full=True)
         lines = np.arange(done + 1, done + 1 + batch.num_rows, dtype=np.int64)
         done += batch.num_rows
         yield Batch(lines, dict(zip(batch.schema.names, batch.columns, strict=True)), done / of)
@@ -101,7 +103,10 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
     with raw, text:
         first = text.readline()
     delimiter = max("\t,;|", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter), [])
+    try:
+        header = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise InteractionError(f"{path}: the first line cannot be read as CSV: {error}") from None
     if not first.strip():
         raise InteractionError(f"{path}: the file is empty; its first line must name the columns")
     return [name.strip() for name in header], delimiter

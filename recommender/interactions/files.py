@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommender.events import EventName
+from recommender.events import ACTS
 from recommender.interactions.batches import Batch, OnRowError, open_batches
 from recommender.interactions.columns import (
     FIELDS,
@@ -96,7 +96,7 @@ def _checked(batch: Batch, mapping: ColumnMapping, on_error: OnRowError, latest:
         if name in mapping.columns:
             numbers[name], bad = numbers_of(batch.columns[mapping.columns[name]])
             refuse(bad, name, "not a number of 0 or more")
-    known = np.asarray(pc.is_in(texts["event"], pa.array([name.value for name in EventName])))
+    known = np.asarray(pc.is_in(texts["event"], pa.array([name.value for name in ACTS])))
     keep = good & known
     rows = pa.array(keep)
     return EventRows(

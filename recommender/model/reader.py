@@ -61,7 +61,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except Exception as error:  # numpy reads an array's head as Python: SyntaxError and TokenError, too
         raise ModelError(f"{path}: not a usable model: {type(error).__name__}: {error}") from error
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from recommender.events import Event
 from service.imports.history import HistoryReader, RowError, UnknownEventName
 from service.imports.orders import OrderCollector
-from service.imports.tables import Table
+from service.imports.table import Table
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share of it that is done, 0 to 1."""

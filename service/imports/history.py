@@ -7,8 +7,9 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Final, Literal, NamedTuple, cast
 
-from recommender.events import Event, EventItem, EventName
+from recommender.events import ACTS, Event, EventItem, EventName
 from recommender.interactions import ColumnMapping
+from service.identity.customers import CustomerIds
 from service.imports.timestamps import timestamp_parser
 
 FITS: Final[Mapping[str, Literal["small", "true", "large"]]] = {
@@ -17,9 +18,6 @@ FITS: Final[Mapping[str, Literal["small", "true", "large"]]] = {
     **dict.fromkeys(("large", "too large", "runs large", "too_large", "big", "too big"), "large"),
 }
 """The words shops use for how an item fitted."""
-
-CUSTOMER_PREFIX: Final = "customer:"
-"""A customer's history is kept under this prefix and their id, apart from every browser's random id."""
 
 LONGEST_ID: Final = 128
 ORDERED: Final = frozenset({EventName.PURCHASE, EventName.REFUND})
@@ -57,11 +55,6 @@ class HistoryEvent(NamedTuple):
     event: Event
 
 
-def customer_visitor_id(customer_id: str) -> str:
-    """Return the visitor id under which a customer's order history is kept."""
-    return CUSTOMER_PREFIX + customer_id
-
-
 class HistoryReader:
     """Turns rows into events: the same row gives the same event, in every run and on every machine.
 
@@ -69,14 +62,18 @@ class HistoryReader:
         mapping: where each field comes from.
         form: how the file writes times and event names.
         now: Unix seconds; a row from later than this, clocks' differences apart, is refused.
+        customers: gives customers the visitor ids that they have when they sign in.
     """
 
-    def __init__(self, mapping: ColumnMapping, form: HistoryForm, now: float) -> None:
+    def __init__(
+        self, mapping: ColumnMapping, form: HistoryForm, now: float, *, customers: CustomerIds
+    ) -> None:
+        self._customers = customers
         self.columns = list(dict.fromkeys(mapping.columns.values()))
         self._place = {name: self.columns.index(column) for name, column in mapping.columns.items()}
         self._constants = mapping.constants
         self._parse_timestamp = timestamp_parser(form.timestamp, form.zone)
-        self._event_names = {**{name.value: name for name in EventName}, **_renamed(form.event_names)}
+        self._event_names = {**{name.value: name for name in ACTS}, **_renamed(form.event_names)}
         self._latest = now + CLOCK_SKEW_SECONDS
         self._seen: dict[bytes, int] = {}
 
@@ -148,10 +145,15 @@ class HistoryReader:
 
     def _visitor_id(self, cells: tuple[object, ...]) -> str:
         field_name = "customer_id" if self._knows("customer_id") else "visitor_id"
-        text = self._text(cells, field_name, LONGEST_ID - len(CUSTOMER_PREFIX))
+        text = self._text(cells, field_name)
         if text is None:
             raise RowError(field_name, "is empty")
-        return customer_visitor_id(text) if field_name == "customer_id" else text
+        if field_name == "customer_id":
+            return self._customers.visitor_id_of(text)
+        try:
+            return self._customers.named(text)
+        except ValueError as error:
+            raise RowError(field_name, str(error)) from None
 
     def _knows(self, field_name: str) -> bool:
         return field_name in self._place or field_name in self._constants
@@ -262,7 +264,8 @@ def _fields_of(item: EventItem) -> tuple[object, ...]:
 
 
 def _renamed(event_names: Mapping[str, str]) -> dict[str, EventName]:
+    acts = {name.value: name for name in ACTS}
     try:
-        return {theirs: EventName(ours) for theirs, ours in event_names.items()}
-    except ValueError as error:
-        raise RowError("event", f"{error}: the events are {', '.join(EventName)}") from None
+        return {theirs: acts[ours] for theirs, ours in event_names.items()}
+    except KeyError as error:
+        raise RowError("event", f"{error} is no event: the events are {', '.join(ACTS)}") from None

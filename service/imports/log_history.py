@@ -6,7 +6,7 @@ from typing import Final
 
 from recommender.events import Event
 from service.archiving import Archiver
-from service.rebuild import Rebuilder
+from service.history.rebuild import Rebuilder
 from service.stores.archive import Archive
 from service.stores.leases import LeaseTaken
 from service.stores.log import Appended, EventLog

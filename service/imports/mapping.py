@@ -15,7 +15,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from recommender.events import EventName
+from recommender.events import ACTS
 from recommender.interactions import ColumnMapping
 
 FIELDS: Final[dict[str, str]] = {
@@ -40,7 +40,7 @@ FIELDS: Final[dict[str, str]] = {
 WHO: Final = frozenset({"visitor_id", "customer_id"})
 REQUIRED: Final = ("item_id", "timestamp", "event")
 
-WORDS: Final[dict[str, frozenset[str]]] = {"event": frozenset(EventName)}
+WORDS: Final[dict[str, frozenset[str]]] = {"event": frozenset(ACTS)}
 """Fields that know a closed set of words, so that a bare word can be told from a column's name."""
 
 

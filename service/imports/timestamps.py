@@ -1,5 +1,6 @@
 """Every form in which a shop's export writes a point in time, and nothing that has to be guessed."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
@@ -61,7 +62,7 @@ def _from_format(cell: object, form: str, zone: tzinfo) -> float:
         return _plausible(_seconds(cell, zone), cell)
     try:
         when = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 - _seconds gives it its zone
-    except ValueError:
+    except (ValueError, re.error):  # the latter of a format that has a field twice
         raise ValueError(f"{cell!r} does not follow --timestamp-format {form!r}") from None
     return _plausible(_seconds(when, zone), cell)
 

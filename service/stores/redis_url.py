@@ -1,6 +1,8 @@
 """What ``KABIN_REDIS_URL`` says: where Redis is, or which Sentinels know, and how to log in."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from ssl import SSLContext
 from typing import Any, Final, Self
@@ -13,6 +15,10 @@ from redis.asyncio.sentinel import Sentinel
 SENTINEL_SCHEMES: Final = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 """URLs that name Sentinels, and how the server that those name is spoken to."""
 
+_UNREADABLE: Final = (
+    "it is no address of a Redis: write redis://user:password@host:6379/0 (or rediss://, unix://, redis+sentinel://), "
+    "with whatever is no letter or digit in user and password percent-encoded"
+)
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SENTINEL_PORT: Final = 26_379
 _FOR_SENTINELS: Final = "sentinel_"
@@ -78,12 +84,13 @@ class RedisUrl:
         """
         scheme, _, rest = url.partition("://")
         if scheme.lower() not in SENTINEL_SCHEMES:
-            parse_url(url)
+            _options_of(url)
             return cls(url)
         # urlsplit takes no list of hosts with brackets in it (RFC 3986 knows one host), so it comes out first.
         authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
         login, at, hosts = authority.rpartition("@")
-        parts = urlsplit(f"{scheme}://named-by-sentinel{rest[len(authority) :]}")
+        with _secretly():
+            parts = urlsplit(f"{scheme}://named-by-sentinel{rest[len(authority) :]}")
         sentinels = tuple(_host_and_port(host) for host in hosts.split(",") if host)
         service, _, database = parts.path.strip("/").partition("/")
         if not sentinels or not service:
@@ -93,7 +100,7 @@ class RedisUrl:
             )
         scheme = SENTINEL_SCHEMES[scheme.lower()]
         plain = urlunsplit((scheme, f"{login}{at}named-by-sentinel", f"/{database or 0}", parts.query, ""))
-        options = parse_url(plain)
+        options = _options_of(plain)
         for_sentinels = {
             name.removeprefix(_FOR_SENTINELS): value
             for name, value in options.items()
@@ -105,7 +112,7 @@ class RedisUrl:
 
     def address(self) -> Address:
         """Return where the server is; with Sentinels, how to speak to the one that they name."""
-        options: dict[str, Any] = dict(parse_url(self.plain))
+        options = _options_of(self.plain)
         is_tls = options.get("connection_class") is SSLConnection
         return Address(
             host=options.get("host", "localhost"),
@@ -119,7 +126,7 @@ class RedisUrl:
 
     def sentinel_client(self, **options: Any) -> Sentinel:
         """Return redis-py's client of the Sentinels; ``options`` are those of its connections, also to the server."""
-        login: dict[str, Any] = dict(parse_url(self.plain))
+        login = _options_of(self.plain)
         login.pop("host", None)
         is_tls = login.pop("connection_class", None) is SSLConnection
         return Sentinel(  # type: ignore[no-untyped-call]
@@ -153,11 +160,30 @@ class SentinelClient(Redis):
             await one.aclose()
 
 
+def _options_of(url: str) -> dict[str, Any]:
+    """Return what redis-py reads in a URL."""
+    with _secretly():
+        return dict(parse_url(url))
+
+
+@contextmanager
+def _secretly() -> Iterator[None]:
+    """Put an own message in place of the library's, which quotes what it takes for a host or a port.
+
+    With a ``/`` or an ``@`` in a password that is not percent-encoded, that is a part of the password.
+    """
+    try:
+        yield
+    except ValueError:
+        raise ValueError(_UNREADABLE) from None
+
+
 def _host_and_port(text: str) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError(f"{text!r} names no Sentinel")
-    return parts.hostname, parts.port or _SENTINEL_PORT
+    with _secretly():
+        parts = urlsplit(f"//{text}")
+        if not parts.hostname:
+            raise ValueError("no Sentinel is named")
+        return parts.hostname, parts.port or _SENTINEL_PORT
 
 
 def _tls_context(options: dict[str, Any]) -> SSLContext:

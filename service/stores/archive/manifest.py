@@ -26,8 +26,8 @@ KEPT: Final = 20
 """Manifests that stay: whoever reads the archive while it goes on has the time of so many commits."""
 
 _DIGITS: Final = 8
-_MANIFEST_NAME: Final = re.compile(r"_manifest/\d{8}\.json")
-_DATA_NAME: Final = re.compile(r"date=\d{4}-\d\d-\d\d/\d{8}-[0-9a-f]+\.parquet")
+_MANIFEST_NAME: Final = re.compile(r"_manifest/[0-9]{8}\.json")
+_DATA_NAME: Final = re.compile(r"date=[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{8}-[0-9a-f]+\.parquet")
 """What is named otherwise was not written by an archiver: nobody reads it, and nobody deletes it."""
 
 
@@ -129,12 +129,14 @@ class Manifests:
                 raise ArchiveError(
                     f"archive {self._storage.url_of(name)} has format {written_in}, this Kabin reads {FORMAT}: update it"
                 )
-            return msgspec.json.decode(stored, type=Manifest)
-        except msgspec.MsgspecError as error:
+            manifest = msgspec.json.decode(stored, type=Manifest)
+            _check_names(manifest)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ArchiveError(
                 f"archive {self._storage.url_of(name)} is damaged ({error}): restore it from a backup; without it "
                 "nobody knows which files count"
             ) from error
+        return manifest
 
     def commit(self, manifest: Manifest) -> None:
         """Make a manifest the newest one, durably and all at once.
@@ -221,6 +223,17 @@ def files_by_day(files: Iterable[ArchiveFile]) -> dict[str, tuple[ArchiveFile, .
     for file in files:
         days[day_of(file.name)] = (*days.get(day_of(file.name), ()), file)
     return days
+
+
+def _check_names(manifest: Manifest) -> None:
+    """Refuse names that no archiver gives: files are read and deleted by them.
+
+    Raises:
+        ValueError: for the first one.
+    """
+    for file in manifest.all_files:
+        if not _DATA_NAME.fullmatch(file.name):
+            raise ValueError(f"{file.name[:80]!r} is no name of a data file")
 
 
 def _names(manifest: Manifest) -> set[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from recommender.events import Event
+from service.identity.customers import CustomerIds
 from service.imports.events import ImportReport, RejectedRow, import_events
 from service.imports.history import HistoryForm, HistoryReader
 from service.imports.mapping import bind_mapping
@@ -52,7 +53,9 @@ def run(
     rejected: list[RejectedRow] = []
     told: list[tuple[str, float]] = []
     with open_table(path) as table:
-        reader = HistoryReader(bind_mapping({}, table.columns), HistoryForm(), NOW)
+        reader = HistoryReader(
+            bind_mapping({}, table.columns), HistoryForm(), NOW, customers=CustomerIds("key")
+        )
         report = asyncio.run(
             import_events(
                 table,

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 
 from recommender.events import Event, EventItem, EventName
 from recommender.interactions import ColumnMapping
+from service.identity.customers import CustomerIds
 from service.imports.history import (
     HistoryEvent,
     HistoryForm,
     HistoryReader,
     RowError,
     UnknownEventName,
-    customer_visitor_id,
 )
 from service.imports.orders import OrderCollector
 
+CUSTOMERS = CustomerIds("a key of these tests")
 NOW = 1_763_740_800.0
 BASE = {"visitor_id": "u1", "item_id": "i1", "timestamp": "2025-11-01", "event": "purchase"}
 
@@ -25,7 +26,10 @@ BASE = {"visitor_id": "u1", "item_id": "i1", "timestamp": "2025-11-01", "event":
 def reader_for(columns: list[str], form: HistoryForm | None = None, **constants: str) -> HistoryReader:
     """Return a reader of rows with these columns, each called like its field."""
     return HistoryReader(
-        ColumnMapping({name: name for name in columns}, constants), form or HistoryForm(), NOW
+        ColumnMapping({name: name for name in columns}, constants),
+        form or HistoryForm(),
+        NOW,
+        customers=CUSTOMERS,
     )
 
 
@@ -69,10 +73,15 @@ def test_empty_cells_say_nothing() -> None:
 
 
 def test_a_customers_history_has_a_place_of_its_own() -> None:
-    """A customer number cannot meet a browser's id."""
+    """It is the one that the customer has after signing in, and tells nothing of the shop's number."""
     row = {"customer_id": 17850, "item_id": "i1", "timestamp": "2025-11-01", "event": "purchase"}
     (line,) = reader_for(list(row)).read(tuple(row.values()))
-    assert line.visitor_id == customer_visitor_id("17850") == "customer:17850"
+    assert line.visitor_id == CUSTOMERS.visitor_id_of("17850")
+    assert "17850" not in line.visitor_id
+    (named,) = read_one(visitor_id="customer:17850")
+    assert named.visitor_id == line.visitor_id
+    with pytest.raises(RowError, match="empty"):
+        read_one(visitor_id="customer:")
 
 
 def test_a_fit_becomes_an_event_beside_the_purchase() -> None:

@@ -2,13 +2,15 @@
 
 import datetime
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from service.imports.tables import Row, TableError, open_table
+from service.imports.table import Row, TableError
+from service.imports.tables import open_table
 
 
 def read(path: Path, columns: list[str]) -> list[Row]:
@@ -141,3 +143,32 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
     """The reason holds the path."""
     with pytest.raises(TableError, match=r"nothing\.csv"):
         open_table(tmp_path / "nothing.csv")
+
+
+def _parquet(folder: Path) -> bytes:
+    path = folder / "sound.parquet"
+    pq.write_table(pa.table({"id": ["hello", "there"]}), path, compression="none", use_dictionary=False)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [
+        ("cut.csv.gz", lambda _: gzip.compress(b"id,n\n" + b"a,1\n" * 999)[:-30]),
+        ("odd.csv.gz", lambda _: gzip.compress(b"id,n\na,1\n")[:-12] + b"\xff" * 12),
+        ("plain.jsonl.gz", lambda _: b'{"id": "a"}\n'),
+        ("wide.csv", lambda _: b'"' + b"a" * 200_000 + b'",b\n1,2\n'),
+        ("text.parquet", lambda folder: _parquet(folder).replace(b"there", b"the\xffe")),
+        ("column.parquet", lambda folder: _parquet(folder).replace(b"id", b"i\xff")),
+        ("pages.parquet", lambda folder: b"PAR1" + b"\xff" * 9 + _parquet(folder)[13:]),
+    ],
+)
+def test_a_damaged_file_is_told_in_one_line_and_closed(
+    tmp_path: Path, name: str, damaged: Callable[[Path], bytes]
+) -> None:
+    """Wherever the damage is: at the start, in a row, or in what the file says of itself."""
+    path = tmp_path / name
+    path.write_bytes(damaged(tmp_path))
+    with pytest.raises(TableError, match=name) as told, open_table(path) as table:
+        list(table.rows(table.columns))
+    assert "\n" not in str(told.value).strip()

@@ -122,3 +122,31 @@ def test_partitions_are_read_in_few_passes(entries: int, runs: int) -> None:
     assert len(found) == runs
     assert [partition for several in found for partition in several] == list(range(256))
     assert list(passes([], entries)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"date=2025-11-21/00000001-a.parquet", b"../../keys/00000001-a.parquet"),
+        (b"date=2025-11-21/00000001-a.parquet", "date=2025-11-21/\ufeff0000001-a.parquet".encode()),
+        (b"kabin", b"kab\x80n"),
+        (b'"number":1', b'"number":{}'),
+    ],
+)
+def test_a_damaged_manifest_is_told_and_nothing_is_deleted_by_it(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    """Neither a file outside of the archive, nor one of it."""
+    manifests = Manifests(LocalStorage(tmp_path / "archive"))
+    manifests.commit(_manifest(1, "date=2025-11-21/00000001-a.parquet"))
+    written = tmp_path / "archive" / "_manifest" / "00000001.json"
+    content = written.read_bytes()
+    assert old in content
+    written.write_bytes(content.replace(old, new))
+    key = tmp_path / "keys" / "00000001-a.parquet"
+    key.parent.mkdir()
+    key.touch()
+    for work in (manifests.newest, manifests.sweep):
+        with pytest.raises(ArchiveError, match="is damaged"):
+            work()
+    assert key.exists()

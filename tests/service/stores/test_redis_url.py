@@ -56,13 +56,18 @@ def test_a_url_names_sentinels() -> None:
         "redis+sentinel:///mymaster",
         "redis+sentinel://a:b/m",
         "host:6379",
+        "redis://u:hid/den@host:6379/0",
+        "redis://host:hidden/0",
+        "redis+sentinel://s1:hidden/m",
+        "redis+sentinel://[hidden]/m",
     ],
 )
 def test_what_makes_no_sense_is_refused_without_telling_passwords(url: str) -> None:
-    """The message may be logged."""
+    """The message may be logged: also with a password that cuts the URL in the wrong place."""
     with pytest.raises(ValueError, match=r".") as refused:
-        RedisUrl.parse(url.replace("//", "//u:hidden@")).address()
-    assert "hidden" not in str(refused.value)
+        RedisUrl.parse(url if "hid" in url else url.replace("//", "//u:hidden@")).address()
+    assert "hid" not in str(refused.value)
+    assert refused.value.__context__ is None or refused.value.__suppress_context__
 
 
 def test_an_address_is_told_without_its_password() -> None:

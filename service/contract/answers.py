@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
 
-from service.schemas import HomepageVariant
+from service.contract.schemas import HomepageVariant
 
 
 class FieldErrorAnswer(TypedDict):
@@ -41,6 +41,14 @@ class EventsReceipt(EventsAnswer):
     """Answer of ``POST /events``: the events are in the log."""
 
     visitor_id: str | None
+
+
+class IdentifyAnswer(TypedDict):
+    """Answer of ``POST /identify``: the token to use from now on, and whether what was held of the visitor came along."""
+
+    visitor_id: str | None
+    is_customer: bool
+    merged: bool
 
 
 class SizeReasonAnswer(TypedDict):
@@ -187,6 +195,22 @@ class ExposureAnswer(TypedDict):
     at: Annotated[float, Meta(description="Unix seconds.")]
 
 
+class HeldEventAnswer(TypedDict):
+    """One event as Kabin keeps it."""
+
+    visitor_id: Annotated[str, Meta(description="The id under which it is kept.")]
+    place: Literal["log", "archive"]
+    received_at: Annotated[float, Meta(description="Unix seconds.")]
+    event: Annotated[Any, Meta(description="The event, in Kabin's own form.")]
+
+
+class MergedVisitorAnswer(TypedDict):
+    """A visitor who became this customer: until when (Unix seconds) what arrived under the id is the customer's."""
+
+    visitor_id: str
+    until: float
+
+
 class VisitorAnswer(TypedDict):
     """Answer of ``GET /visitors/{id}``: everything held about a visitor, and the decisions it leads to."""
 
@@ -202,7 +226,14 @@ class VisitorAnswer(TypedDict):
     slots: SlotsAnswer
     recommendations: list[RecommendationAnswer]
     experiments: list[ExperimentAnswer]
+    merged_visitors: list[MergedVisitorAnswer]
     model_version: str | None
+
+
+class VisitorExportAnswer(VisitorAnswer):
+    """Answer of ``GET /visitors/{id}?events=1``: the same, and every event in the event log and the archive, by arrival."""
+
+    events: list[HeldEventAnswer]
 
 
 class ErasureAnswer(TypedDict):

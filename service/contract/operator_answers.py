@@ -1,4 +1,4 @@
-"""The shapes of answers to whoever runs the shop and the service; see :mod:`service.answers`."""
+"""The shapes of answers to whoever runs the shop and the service; see :mod:`service.contract.answers`."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -127,14 +127,14 @@ class RedisStatus(TypedDict):
 
 
 class ReadinessAnswer(TypedDict):
-    """Answer of ``GET /readyz``; 503 while ``starting``.
+    """Answer of ``GET /readyz``; 503 while ``starting`` and ``stopping``.
 
     ``degraded`` still answers pages, without Redis, without room for events or with an older model than the one published: taking
     every worker out of service for it would make a small trouble a big one. Problems of experiments leave it ``ready``:
     the last good definitions are in use; so do trainings that failed or were refused.
     """
 
-    status: Literal["ready", "degraded", "starting"]
+    status: Literal["ready", "degraded", "starting", "stopping"]
     redis: RedisStatus
     log: LogStatus
     model: ModelStatus

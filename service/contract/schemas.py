@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 MAX_ID_CHARACTERS = 128
-MAX_TOKEN_CHARACTERS = 256
+MAX_TOKEN_CHARACTERS = 12 * 256 + 44
+"""Of an id of 256 characters, percent-encoded (4 bytes each at most), a dot and the signature; a cookie has room for it."""
+MAX_CUSTOMER_TOKEN_CHARACTERS = 4096
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 12
 MAX_ATTRIBUTES = 20
@@ -168,6 +170,40 @@ class PersonalizeRequest(Struct, frozen=True):
             "as nothing. Kabin's own attributes go before those of the same name.",
         ),
     ] = {}
+
+
+class IdentifyRequest(Struct, frozen=True):
+    """Body of ``POST /identify``: exactly one of ``customer_id``, ``customer_token`` and ``sign_out``."""
+
+    visitor_id: VisitorToken | None = None
+    customer_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=MAX_ID_CHARACTERS,
+                description="The shop's own id of the customer's account; needs the server key. Nothing keeps it.",
+            ),
+        ]
+        | None
+    ) = None
+    customer_token: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=MAX_CUSTOMER_TOKEN_CHARACTERS,
+                description="A JWT that the shop's backend signed (HS256) with `KABIN_CUSTOMER_TOKEN_KEY`: `sub` the shop's "
+                'id of the customer, `aud` `"kabin"`, `iat` and `exp` at most 10 minutes apart, `jti` unique. One '
+                "visitor may use it.",
+            ),
+        ]
+        | None
+    ) = None
+    sign_out: Annotated[
+        bool, Meta(description="Whether the customer signs out: what follows is a new visitor's.")
+    ] = False
+    consent: Consent = Consent()
 
 
 class EventsRequest(Struct, frozen=True):
