@@ -34,6 +34,16 @@ class EventName(StrEnum):
     SORT_ITEMS = "sort_items"
     DECISION_SHOWN = "decision_shown"
     FIT_FEEDBACK = "fit_feedback"
+    IDENTIFIED = "identified"
+    MERGED = "merged"
+
+
+LINKS: Final = frozenset({EventName.IDENTIFIED, EventName.MERGED})
+"""Kabin's own entries of the event log, which nobody can send: that a visitor was recognised as a customer, among the
+visitor's, and that what was held of the visitor has become the customer's, among the customer's."""
+
+ACTS: Final = tuple(name for name in EventName if name not in LINKS)
+"""What visitors do, which is what callers and imports may tell."""
 
 
 class EventItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,6 +113,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """The visitor's level when the decision of a ``decision_shown`` was made."""
     personalized_homepage: HomepageVariant | None = None
     """What discount affinity alone would have shown on the homepage then."""
+    is_first_visit: bool = False
+    """Whether the visitor's id was issued by the request that brought it: so far nobody has come back with that id."""
+    link: str | None = None
+    """Of :data:`LINKS` the other side's visitor id. The ``timestamp`` of both is the millisecond of the log up to which
+    the visitor's events belong to the customer."""
 
     @property
     def day(self) -> int:

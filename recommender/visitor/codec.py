@@ -251,6 +251,20 @@ def encode_orders(orders: Sequence[tuple[OrderCopy, int]]) -> bytes:
     )
 
 
+def decode_orders(stored: bytes) -> tuple[tuple[OrderCopy, int], ...]:
+    """Return the orders that :func:`encode_orders` wrote.
+
+    Raises:
+        StateFormatError: the bytes are damaged.
+    """
+    if len(stored) % _STORED_ORDER.size:
+        raise StateFormatError(f"stored orders have {len(stored)} bytes: run `kabin rebuild`")
+    return tuple(
+        (OrderCopy(rank, int.from_bytes(untick, "big"), AffinitySums(*sums), print_), version)
+        for print_, rank, untick, version, *sums in _STORED_ORDER.iter_unpack(stored)
+    )
+
+
 def encode_ring(fingerprints: Iterable[int]) -> bytes:
     """Return the string by which the store recognises repetitions: 8 bytes each.
 
@@ -258,3 +272,9 @@ def encode_ring(fingerprints: Iterable[int]) -> bytes:
         fingerprints: oldest first; an event's (even) precedes those that it counts once (odd).
     """
     return b"".join(print_.to_bytes(8, "big") for print_ in fingerprints)
+
+
+def decode_ring(stored: bytes) -> tuple[int, ...]:
+    """Return the fingerprints that :func:`encode_ring` wrote; of a lone arrival, which a ring may be, none."""
+    whole = len(stored) - len(stored) % 8
+    return tuple(int.from_bytes(stored[start : start + 8], "big") for start in range(0, whole, 8))

@@ -59,6 +59,12 @@ _SMALLEST_WEIGHT: Final = 1e-290
 
 _RANKS: Final = {"browser": 1, "import": 2, "server": 3}
 
+# Python 3.11 takes 0.15 µs to read a member through its class; an event is compared with these ten times.
+_DECISION_SHOWN: Final = EventName.DECISION_SHOWN
+_PURCHASE: Final = EventName.PURCHASE
+_SORT_ITEMS: Final = EventName.SORT_ITEMS
+_VIEW_ITEM: Final = EventName.VIEW_ITEM
+
 
 class OnceContribution(NamedTuple):
     """Affinity that counts once: a second one with the same fingerprint (always odd) adds nothing."""
@@ -112,11 +118,11 @@ def effects_of(event: Event, catalog: CatalogLike, parameters: AffinityParameter
         fingerprint("event", event.event_id) & ~1,
         act.evidence() if name in _EVIDENCE_NAMES else (),
         act.cart() if name in _PRESENT_AFTER else (),
-        tick_of(event.timestamp) if name is EventName.PURCHASE else 0,
-        act.recently_viewed() if name is EventName.VIEW_ITEM else (),
-        act.exposures() if name is EventName.DECISION_SHOWN else (),
+        tick_of(event.timestamp) if name is _PURCHASE else 0,
+        act.recently_viewed() if name is _VIEW_ITEM else (),
+        act.exposures() if name is _DECISION_SHOWN else (),
         act.affinity(),
-        act.order() if name is EventName.PURCHASE and event.transaction_id else None,
+        act.order() if name is _PURCHASE and event.transaction_id else None,
         parameters.sums_version,
     )
 
@@ -173,13 +179,13 @@ class _Act:
         kind = _ITEM_KINDS.get(name)
         if kind is not None:
             return self._by_item(kind)
-        if name is EventName.PURCHASE:
+        if name is _PURCHASE:
             if event.transaction_id:
                 return ()
             return (OnceContribution(fingerprint("order", event.event_id) | 1, self._order_sums()),)
         if self._is_sale_page():
             return (self._once(AffinityKind.SALE_PAGE, event.promotion_id or "", discounted=True),)
-        if name is EventName.SORT_ITEMS and _puts_cheap_first(event.sort_by):
+        if name is _SORT_ITEMS and _puts_cheap_first(event.sort_by):
             return (self._once(AffinityKind.SORT_BY_PRICE, "", discounted=True),)
         return ()
 
@@ -203,6 +209,11 @@ class _Act:
         return sums
 
     def _by_item(self, kind: AffinityKind) -> tuple[OnceContribution, ...]:
+        if len(self._lines) == 1:
+            line = self._lines[0]
+            if line.item is None:
+                return ()
+            return (self._once(kind, str(line.item_key), discounted=self._is_discounted(line)),)
         known = {line.item_key: line for line in self._lines if line.item is not None}
         return tuple(
             [

@@ -1,11 +1,12 @@
 """A visitor's whole story, kept in full: the plain model of the store, and how rebuilds compute states."""
 
 from collections.abc import Iterable
-from typing import Any, Final, TypeVar
 
 from recommender.affinity import NO_EVIDENCE, AffinitySums
 from recommender.sizes.size import SizeEvidence
 from recommender.visitor.effects import Effects, OrderCopy
+from recommender.visitor.holdings import Holdings
+from recommender.visitor.merging import RING_EVENTS, last_events, last_orders, merge, newest, order_index
 from recommender.visitor.state import (
     CART_CAPACITY,
     EVIDENCE_CAPACITY,
@@ -17,14 +18,6 @@ from recommender.visitor.state import (
     Viewed,
     VisitorState,
 )
-
-_Record = TypeVar("_Record", bound=tuple[Any, ...])
-
-RING_EVENTS: Final = 512
-"""Repetitions among a visitor's last 512 events are recognised by the store; a ledger recognises all."""
-
-ORDERS_CAPACITY: Final = 64
-"""Orders of which the store remembers the report that counted."""
 
 
 class VisitorLedger:
@@ -95,15 +88,15 @@ class VisitorLedger:
             homepage: the pinned variant, likewise.
         """
         return VisitorState(
-            evidence=_newest(self._evidence, EVIDENCE_CAPACITY),
+            evidence=newest(self._evidence, EVIDENCE_CAPACITY),
             affinity=self._sums,
             affinity_version=self._version,
-            cart=_newest(
+            cart=newest(
                 (line for line in self._cart.values() if line.tick > self._cart_cleared_tick), CART_CAPACITY
             ),
             cart_cleared_tick=self._cart_cleared_tick,
-            recently_viewed=_newest(self._viewed.values(), VIEWED_CAPACITY),
-            exposures=_newest(self._exposures.values(), EXPOSURES_CAPACITY),
+            recently_viewed=newest(self._viewed.values(), VIEWED_CAPACITY),
+            exposures=newest(self._exposures.values(), EXPOSURES_CAPACITY),
             homepage=homepage,
             last_seen=last_seen,
             session_started=session_started,
@@ -116,15 +109,30 @@ class VisitorLedger:
 
     def orders(self) -> tuple[tuple[OrderCopy, int], ...]:
         """Return the newest orders' counted reports with their affinity version, oldest first."""
-        by_age = sorted(self._orders.values(), key=lambda known: -known[0].untick)
-        return tuple(by_age[-ORDERS_CAPACITY:])
+        return last_orders(self._orders.values())
 
     def ring(self, events: int = RING_EVENTS) -> tuple[int, ...]:
         """Return the fingerprints of the last ``events`` events, each before those that it counted once."""
-        prints = tuple(self._fingerprints)
-        starts = [position for position, print_ in enumerate(prints) if not print_ & 1]
-        wanted = min(events, len(starts), RING_EVENTS)
-        return prints[starts[-wanted] :] if wanted else ()
+        return last_events(self._fingerprints, min(events, RING_EVENTS))
+
+    def holdings(
+        self, *, last_seen: int = 0, session_started: int = 0, homepage: HomepagePin | None = None
+    ) -> Holdings:
+        """Return what a store would hold now; see :meth:`state`."""
+        state = self.state(last_seen=last_seen, session_started=session_started, homepage=homepage)
+        return Holdings(state, self.ring(), self.orders())
+
+    def absorb(self, visitor: Holdings) -> None:
+        """Merge a visitor who was recognised as this one, as :func:`recommender.visitor.merging.merge` does."""
+        state, _, orders = merge(self.holdings(), visitor)
+        self._fingerprints.update(dict.fromkeys(visitor.ring))
+        self._evidence.update(state.evidence)
+        self._cart.update({(line.item_key, line.sku_key): line for line in state.cart})
+        self._cart_cleared_tick = state.cart_cleared_tick
+        self._viewed.update({viewed.item_key: viewed for viewed in state.recently_viewed})
+        self._exposures = {shown.experiment_key: shown for shown in state.exposures}
+        self._sums, self._version = state.affinity, state.affinity_version
+        self._orders.update(order_index(orders))
 
 
 def ledger_of(effects: Iterable[Effects]) -> VisitorLedger:
@@ -133,7 +141,3 @@ def ledger_of(effects: Iterable[Effects]) -> VisitorLedger:
     for one in effects:
         ledger.apply(one)
     return ledger
-
-
-def _newest(records: Iterable[_Record], capacity: int) -> tuple[_Record, ...]:
-    return tuple(sorted(records, reverse=True)[:capacity])

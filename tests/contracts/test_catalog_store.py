@@ -15,7 +15,7 @@ from recommender.catalog.feed import FeedError
 from recommender.catalog.item import Item
 from recommender.catalog.table import TableError
 from recommender.departments import DepartmentTable
-from service.replica import CatalogReplica
+from service.redis_link.replica import CatalogReplica
 from service.stores.catalog import LOG_LENGTH, CatalogShrinks, RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.catalog_turns import CatalogBusy, WriterTurns

@@ -1,6 +1,7 @@
--- Erases a visitor: deletes state, ring, orders and log entries, and records when.
+-- Erases a visitor: deletes state, ring, orders, what is known of their signing in, and log entries, and records when.
 --
--- KEYS  1 state, 2 ring, 3 orders, 4 event log of the partition, 5 erasures of the partition
+-- KEYS  1 state, 2 ring, 3 orders, 4 event log of the partition, 5 erasures of the partition,
+--       6 7 8 transfer, visitors merged and announced
 -- ARGV  1 visitor id, 2 its hash, 3 id of the last log entry looked at, then the visitor's entries up to there
 -- Returns the erasure's time (ms), the number of deleted log entries, and 1 if there was a state, else 0.
 
@@ -18,7 +19,7 @@ local events = 0
 for _, log_id in ipairs(log_ids) do events = events + redis.call('XDEL', log, log_id) end
 
 local known = redis.call('DEL', KEYS[1])
-redis.call('DEL', KEYS[2], KEYS[3])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8])
 
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)

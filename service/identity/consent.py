@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from service.schemas import Consent
+from service.contract.schemas import Consent
 
 GPC_HEADER: Final = b"sec-gpc"
 """Global Privacy Control: a browser's standing objection (https://www.w3.org/TR/gpc/)."""

@@ -10,9 +10,9 @@ import pytest
 from recommender.events import Event, EventItem, EventName
 from recommender.visitor.ledger import ledger_of
 from service.archiving import Archiver
-from service.history import HistoryCounts, read_history
+from service.history.history import HistoryCounts, read_history
+from service.history.rebuild import Rebuilder
 from service.imports.log_history import LogHistory
-from service.rebuild import Rebuilder
 from service.stores.archive import Archive, LocalStorage
 from service.stores.archive.binding import ArchiveBinding
 from service.stores.connection import Client, StoreUnavailable, check_server
@@ -130,7 +130,7 @@ async def test_states_rebuilt_while_the_log_is_drained_miss_nothing(
         return archived_through
 
     rebuilder = Rebuilder(client, keyspace, catalog=SHOP, parameters=PARAMETERS, archive=archive)
-    rebuilder._log.archived_through = another  # type: ignore[method-assign]
+    rebuilder._source._log.archived_through = another  # type: ignore[method-assign]
     await rebuilder.rebuild(["v0"], now=START)
     assert not late
     assert await log.length(keyspace.partition_of("v0")) == 0

@@ -2,7 +2,7 @@
 
 from recommender.decisions.policy import NO_POLICY, Policy
 from recommender.visitor.state import EMPTY_STATE, Exposure, VisitorState, experiment_key_of
-from service.visitor_report import VisitorReport, report_of
+from service.history.visitor_report import VisitorReport, report_of
 from tests.recommender.decisions.policies import experiment, feature, policy_of
 from tests.recommender.decisions.shop import NOW, PARAMETERS, catalog_of
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from recommender.events import Event
+from recommender.events import LINKS, Event
 from recommender.identifiers import fingerprint
 from service.stores.archive import Archive, passes
 from service.stores.keys import Keyspace
@@ -32,7 +32,7 @@ async def read_history(
     counts: HistoryCounts,
     progress: Callable[[float], None] | None = None,
 ) -> AsyncIterator[tuple[str, Event]]:
-    """Yield every event once with its visitor's id, some partitions after the others; a visitor is in one partition.
+    """Yield every act of a visitor once with the visitor's id, some partitions after the others; a visitor is in one partition.
 
     The log is read before the archive: what an archiver moves in between comes twice, and is recognised.
 
@@ -79,6 +79,8 @@ class _Reading:
                 event = _decode(entry.json)
             except msgspec.MsgspecError:
                 self.counts.unreadable += 1
+                continue
+            if event.name in LINKS:
                 continue
             print_ = fingerprint(entry.visitor_id, event.event_id)
             if print_ in seen:

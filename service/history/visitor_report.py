@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,12 +21,14 @@ from recommender.sizes.labels import format_size
 from recommender.sizes.scales import size_system_of
 from recommender.sizes.size import EvidenceKind, SizeEvidence
 from recommender.visitor.state import Exposure, VisitorState, second_of
-from service.answers import CartLineAnswer, EvidenceAnswer, PreferredSizeAnswer, ViewedAnswer
+from service.contract.answers import CartLineAnswer, EvidenceAnswer, PreferredSizeAnswer, ViewedAnswer
 from service.knowledge import Knowledge
 from service.stores.visitors import VisitorStore
 
 _HOME = Question("home")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Held = TypeVar("_Held")
 
 
 class HeldExposure(NamedTuple):
@@ -80,14 +82,18 @@ class VisitorReports:
         self._clock = clock
         self._session_gap_seconds = session_gap_seconds
 
-    async def of(self, visitor_id: str) -> VisitorReport | None:
+    async def of(self, visitor_id: str, *, has_events: bool = False) -> VisitorReport | None:
         """Return what is held about a visitor, ``None`` if nothing is.
+
+        Args:
+            visitor_id: whose.
+            has_events: whether there are events of theirs; then one whose state has gone is told of, too.
 
         Raises:
             StoreUnavailable: it cannot be read now.
         """
         state = await self._store.read(visitor_id)
-        if not state.is_known:
+        if not (state.is_known or has_events):
             return None
         now = self._clock()
         is_over = now - state.last_seen > self._session_gap_seconds
@@ -171,12 +177,20 @@ def _exposure(name: ExperimentName | None, shown: Exposure) -> HeldExposure:
 def _evidence(record: SizeEvidence, catalog: Catalog) -> EvidenceAnswer:
     return {
         "date": (_EPOCH + timedelta(days=record.day)).date().isoformat(),
-        "kind": EvidenceKind(record.kind).name.lower(),
+        "kind": _in_words(lambda code: EvidenceKind(code).name.lower(), record.kind),
         "item_id": _item_id(record.item_key, catalog),
-        "department": name_of(record.department),
-        "size": format_size(record.size),
+        "department": _in_words(name_of, record.department),
+        "size": _in_words(format_size, record.size),
         "size_system": size_system_of(record.size.scale),
     }
+
+
+def _in_words(describe: Callable[[_Held], str], held: _Held) -> str:
+    """Return what is held in words; what only a newer Kabin can have written is told as it is."""
+    try:
+        return describe(held)
+    except (ValueError, LookupError):
+        return f"unknown: {held}"
 
 
 def _sizes(fit: Fit) -> list[PreferredSizeAnswer]:
@@ -186,8 +200,8 @@ def _sizes(fit: Fit) -> list[PreferredSizeAnswer]:
         if size is not None:
             sizes.append(
                 {
-                    "department": name_of(department),
-                    "size": format_size(size),
+                    "department": _in_words(name_of, department),
+                    "size": _in_words(format_size, size),
                     "size_system": size_system_of(size.scale),
                 }
             )

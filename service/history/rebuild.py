@@ -5,8 +5,7 @@ return. Rebuilding is safe while the service runs: a state is installed only if 
 on meanwhile; otherwise the new entries are read and it is tried again.
 """
 
-import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from recommender.affinity import AffinityParameters
@@ -14,13 +13,18 @@ from recommender.events import Event
 from recommender.visitor.codec import encode_orders, encode_ring, encode_state
 from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.lines import CatalogLike
+from service.history.stories import Progress, Rebuilt, Story, StoryReading
+from service.history.story_source import StorySource
+from service.history.transfers import Transfers
+from service.identity.identification import Identification
 from service.stores.archive import Archive, passes
 from service.stores.connection import Client, Script, StoreUnavailable, unavailable_on_error
 from service.stores.erasures import Erased, RedisErasures, visitor_hash
+from service.stores.identifications import RedisIdentifications, Transfer
 from service.stores.keys import Keyspace
-from service.stores.log import FIRST, EventLog, LogEntry, place_of
+from service.stores.log import EventLog
+from service.stores.script_runners import ClientScripts
 from service.stores.visitors import Lifetimes
-from service.stories import Progress, Rebuilt, Story, StoryReading
 
 _INSTALL_BATCH: Final = 100
 _ATTEMPTS: Final = 100
@@ -53,9 +57,9 @@ class Rebuilder:
         self._catalog = catalog
         self._parameters = parameters
         self._lifetimes = lifetimes or Lifetimes()
-        self._archive = archive
-        self._log = EventLog(client, keyspace)
+        self._source = StorySource(EventLog(client, keyspace), keyspace, archive)
         self._erasures = RedisErasures(client, keyspace)
+        self._identifications = RedisIdentifications(ClientScripts(client), keyspace, lifetimes)
         self._install = Script("install")
 
     async def rebuild(
@@ -75,64 +79,58 @@ class Rebuilder:
             ArchiveError: a file of the archive cannot be read.
         """
         wanted = None if visitor_ids is None else frozenset(visitor_ids)
-        partitions = sorted(
-            range(self._keyspace.partitions)
-            if wanted is None
-            else {self._keyspace.partition_of(visitor_id) for visitor_id in wanted}
-        )
-        erased = Erased(await self._erasures.all())
-        recent_after = now - self._lifetimes.ring_seconds
+        source, transfers = self._source, Transfers()
+        partitions = source.partitions_of(wanted)
+        await source.note_links(partitions, transfers)
+        merging = frozenset(transfers.merged) if wanted is None else wanted.intersection(transfers.merged)
         run = StoryReading(
-            self._effects_of, wanted, erased, now=now, recent_after=recent_after, progress=progress
+            self._effects_of,
+            wanted,
+            Erased(await self._erasures.all()),
+            transfers=transfers,
+            left_out=merging,
+            now=now,
+            recent_after=now - self._lifetimes.ring_seconds,
+            progress=progress,
         )
-        run.total = sum([await self._log.length(partition) for partition in partitions])
-        if self._archive is not None:
-            run.total += self._archive.count(partitions)
+        run.total = await source.count(partitions)
         for several in passes(partitions, run.total):
             await self._rebuild_partitions(several, run)
+        if wanted is not None:
+            parts = [part for name in merging for part in transfers.merged[name]]
+            untold = [part for part in parts if not transfers.knows(part)]
+            await source.tell_parts(untold, run, is_counted=True)
+        await self._rebuild_merging(merging, run)
+        if wanted is None:
+            await self._finish(transfers, now)
         return run.rebuilt
 
+    async def _rebuild_merging(self, customers: Collection[str], run: StoryReading) -> None:
+        """Rebuild the customers who took in visitors, of whose stories it is known what they come to."""
+        partitions = self._source.partitions_of(customers)
+        for several in passes(partitions, await self._source.count(partitions)) if customers else ():
+            await self._rebuild_partitions(several, run.only(customers, in_order=True))
+        for customer in customers:
+            await self._identifications.note_merged(customer, run.transfers.merged[customer])
+
+    async def _finish(self, transfers: Transfers, now: float) -> None:
+        """Bring to their customers the parts that never arrived: the transfer may have been lost with Redis."""
+        identification = Identification(self._identifications)
+        for part, customer in transfers.unfinished().items():
+            held = transfers.held_of(part)
+            is_forgotten = part.until_ms / 1000 + self._lifetimes.state_seconds <= now
+            if not held.is_empty and not is_forgotten:
+                await identification.finish(
+                    Transfer(part.visitor_id, customer, part.until_ms, held, is_new=False)
+                )
+                await self._identifications.withdraw(customer, part.visitor_id)
+
     async def _rebuild_partitions(self, partitions: Sequence[int], run: StoryReading) -> None:
-        stories: dict[int, dict[str, Story]] = {partition: {} for partition in partitions}
-        # The log is read before the archive, so that what is moved in between is seen twice instead of not at all, and
-        # taken in after it: repetitions are recognised by the newest events, which have to come last.
-        logged = {partition: await self._logged(partition, FIRST) for partition in partitions}
-        await self._take_archived(partitions, None, stories, run)
-        for partition in partitions:
-            found, (entries, last_id) = stories.pop(partition), logged.pop(partition)
-            run.take_logged(found, entries)
+        for partition, (found, last_id) in (await self._source.read(partitions, run)).items():
             remembered = {
                 visitor_id: story for visitor_id, story in found.items() if self._life_of(story, run.now) > 0
             }
             await self._install_stories(partition, last_id, remembered, run)
-
-    async def _logged(self, partition: int, after: str) -> tuple[list[LogEntry], str]:
-        """Return the partition's entries after ``after``, and up to which id they and the archive have everything."""
-        entries = [entry async for page in self._log.entries(partition, after=after) for entry in page]
-        archived_through = await self._log.archived_through(partition)
-        return entries, max(after, archived_through, entries[-1].log_id if entries else FIRST, key=place_of)
-
-    async def _take_archived(
-        self,
-        partitions: Sequence[int],
-        since: float | None,
-        stories: Mapping[int, dict[str, Story]],
-        run: StoryReading,
-    ) -> None:
-        if self._archive is None:
-            return
-        rows = self._archive.rows(partitions, since=since)
-        while batch := await asyncio.to_thread(next, rows, None):
-            for visitor_id, received_at, json in batch:
-                run.take(stories[self._keyspace.partition_of(visitor_id)], visitor_id, received_at, json)
-            run.tell(len(batch))
-
-    async def _read_on(self, partition: int, after: str, stories: dict[str, Story], run: StoryReading) -> str:
-        """Take in the partition's entries after ``after``, archived meanwhile or not; return the last one's id."""
-        entries, last_id = await self._logged(partition, after)
-        await self._take_archived([partition], place_of(after)[0] / 1000, {partition: stories}, run)
-        run.take_logged(stories, entries)
-        return last_id
 
     async def _install_stories(
         self, partition: int, last_id: str, stories: dict[str, Story], run: StoryReading
@@ -141,12 +139,12 @@ class Rebuilder:
         for _ in range(_ATTEMPTS):
             moved: list[str] = []
             for batch in _batches(tuple(left)):
-                moved.extend(await self._install_batch(partition, last_id, batch, stories, run))
+                moved.extend(await self._install_batch(partition, last_id, batch, left, run))
             run.rebuilt.visitors += len(left) - len(moved)
             if not moved:
                 return
-            left = {visitor_id: stories[visitor_id] for visitor_id in moved}
-            last_id = await self._read_on(partition, last_id, left, run.only(left))
+            left = {visitor_id: left[visitor_id] for visitor_id in moved}
+            last_id = await self._source.read_on(partition, last_id, left, run.only(moved))
         raise StoreUnavailable(
             f"{len(left)} visitors of partition {partition} sent events faster than these were read"
         )
@@ -193,7 +191,8 @@ class Rebuilder:
 
     def _life_of(self, story: Story, now: float) -> int:
         """Return how many milliseconds a visitor's state has left; none or less if it is forgotten by now."""
-        life = self._lifetimes.state_seconds
+        lifetimes = self._lifetimes
+        life = lifetimes.state_seconds if story.has_returned else lifetimes.first_visit_seconds
         return int(min(story.last_arrival + life - now, life) * 1000)
 
 

@@ -1,12 +1,10 @@
 """Who asks: ids of visitors that only this service can issue, and the key of the shop's own servers."""
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +15,16 @@ import itsdangerous
 from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
-from service.schemas import MAX_TOKEN_CHARACTERS
+from service.contract.schemas import MAX_TOKEN_CHARACTERS
+from service.identity.kept_keys import kept_keys
 
 VISITOR_ID_BYTES: Final = 16
 KEY_FILE: Final = "signing.key"
 
 REMEMBERED_TOKENS: Final = 16_384
 """Of the visitors who asked last, 5 MB a worker."""
+REMEMBERED_CHARACTERS: Final = 256
+"""A cookie has room for 64 KB of what is no token of ours, so that longer ones are verified each time."""
 
 _SALT: Final = b"kabin.visitor"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~%-]+")
@@ -68,8 +69,8 @@ class VisitorTokens:
     """Issues visitor ids and signs them, so that nobody can read another visitor by guessing an id.
 
     A token is ``id.signature`` (HMAC-SHA-256), with the id percent-encoded where the shop chose one that is not
-    plain. Several keys may be valid at a time, so that they can be
-    changed without forgetting anybody: put the new key first, drop the old one after the visitors' TTL.
+    plain. Several keys may be valid at a time, so that they can be changed without forgetting anybody: put the new key
+    first, by which whoever comes is signed anew, and drop the old one after the visitors' TTL.
 
     Args:
         keys: signing keys, newest first.
@@ -96,8 +97,7 @@ class VisitorTokens:
 
     def read(self, token: str) -> str | None:
         """Return the id in ``token``, or ``None`` if no valid key signed it."""
-        # What is longer is none of ours, and a cookie has room for 64 KB of it: not to be remembered.
-        visitor = self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
+        visitor = self._read(token) if len(token) <= REMEMBERED_CHARACTERS else self._verify(token)
         return None if visitor is None else visitor.visitor_id
 
     def identify(self, claimed: str | None, cookie: str | None, *, trusted: bool) -> Visitor:
@@ -114,13 +114,14 @@ class VisitorTokens:
         """
         for token in (claimed, cookie):
             if token:
-                visitor = self._read(token) if len(token) <= MAX_TOKEN_CHARACTERS else self._verify(token)
+                visitor = self._read(token) if len(token) <= REMEMBERED_CHARACTERS else self._verify(token)
                 if visitor is not None:
                     return visitor
                 if trusted and token is claimed:
                     signed = self.sign(claimed)
-                    short = signed if len(signed) <= MAX_TOKEN_CHARACTERS else claimed
-                    return Visitor(claimed, short, is_new=False)
+                    # An id that is too long for a token stays what only servers can use.
+                    usable = signed if len(signed) <= MAX_TOKEN_CHARACTERS else claimed
+                    return Visitor(claimed, usable, is_new=False)
         return self.issue()
 
     def _verify(self, token: str) -> Visitor | None:
@@ -131,7 +132,8 @@ class VisitorTokens:
         except itsdangerous.BadSignature:
             return None
         visitor_id = unquote(signed) if "%" in signed else signed
-        return Visitor(visitor_id, token, is_new=False) if visitor_id else None
+        # Signed by the newest key from now on: who comes often would else be forgotten with the key of their first visit.
+        return Visitor(visitor_id, self._signer.sign(signed).decode(), is_new=False) if visitor_id else None
 
 
 class ServerKey:
@@ -166,10 +168,13 @@ class VisitorCookie:
         self, name: str, *, domain: str | None, secure: bool, samesite: str, max_age_seconds: int
     ) -> None:
         self._start = f"{name}=".encode()
-        attributes = [f"Max-Age={max_age_seconds}", "Path=/", "HttpOnly", f"SameSite={samesite.capitalize()}"]
+        attributes = ["Path=/", "HttpOnly", f"SameSite={samesite.capitalize()}"]
         attributes += [f"Domain={domain}"] if domain else []
         attributes += ["Secure"] if secure else []
-        self._attributes = ("; " + "; ".join(attributes)).encode()
+        common = "; ".join(attributes)
+        self._attributes = f"; Max-Age={max_age_seconds}; {common}".encode()
+        self.removal = (b"set-cookie", f"{name}=; Max-Age=0; {common}".encode())
+        """The header that makes a browser forget the cookie."""
 
     def header(self, token: str) -> tuple[bytes, bytes]:
         """Return the ``Set-Cookie`` header for ``token``."""
@@ -197,19 +202,4 @@ def load_signing_keys(configured: Sequence[str], data_dir: Path) -> tuple[str, .
     """
     if configured:
         return tuple(configured)
-    path = data_dir / KEY_FILE
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{KEY_FILE}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    keys = tuple(path.read_text().split())
-    if not keys:
-        raise OSError(f"{path} is empty: remove it, and a new signing key is made (visitors start afresh)")
-    return keys
+    return kept_keys(data_dir / KEY_FILE, lost="visitors start afresh")

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from recommender.events import Event
-from service.history import HistoryCounts
+from recommender.events import LINKS, Event
+from service.history.history import HistoryCounts
 from service.stores.archive import Archive, passes
 from service.stores.keys import Keyspace
 from service.stores.log import EventLog, StoredEvent
@@ -105,9 +105,12 @@ class _Decoder:
         events = []
         for json in distinct:
             try:
-                events.append(self._decode(json))
+                event = self._decode(json)
             except msgspec.MsgspecError:
                 self._counts.unreadable += 1
+                continue
+            if event.name not in LINKS:
+                events.append(event)
         self._counts.repeated += len(held) - len(distinct)
         self._counts.events += len(events)
         return events

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
+from service.identity.tokens import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
 
 OLD = "an-old-signing-key-of-length"
 NEW = "a-new-signing-key-of-length"
@@ -32,6 +32,14 @@ def test_the_newest_key_signs_and_older_keys_still_verify() -> None:
     assert TOKENS.read(old_token) is not None
     assert VisitorTokens([NEW]).read(old_token) is None
     assert VisitorTokens([NEW]).read(TOKENS.issue().token) is not None
+
+
+def test_whoever_comes_is_signed_by_the_newest_key() -> None:
+    """So that a visitor of many years is not forgotten when the key of their first visit is dropped."""
+    first = VisitorTokens([OLD]).issue()
+    again = TOKENS.identify(first.token, None, trusted=False)
+    assert (again.visitor_id, again.is_new) == (first.visitor_id, False)
+    assert VisitorTokens([NEW]).read(again.token) == first.visitor_id
 
 
 @given(st.text(max_size=300))
@@ -121,6 +129,23 @@ def test_the_cookie_is_http_only_and_found_among_others() -> None:
     assert cookie.read(b"a=1; notkabin=no") is None
     assert cookie.read(b"\xff=;;;kabin") is None
     assert cookie.read(None) is None
+
+
+def test_a_cookie_is_taken_back_by_the_attributes_that_it_was_set_with() -> None:
+    """A browser forgets it only if name, domain and path are those of the cookie that it has."""
+    cookie = VisitorCookie("kabin", domain="shop.example", secure=True, samesite="none", max_age_seconds=60)
+    name, value = cookie.removal
+    assert name == b"set-cookie"
+    assert value == b"kabin=; Max-Age=0; Path=/; HttpOnly; SameSite=None; Domain=shop.example; Secure"
+    assert cookie.header("abc")[1] == value.replace(b"=;", b"=abc;", 1).replace(b"Max-Age=0", b"Max-Age=60")
+
+
+def test_an_id_that_is_too_long_for_a_token_stays_the_servers() -> None:
+    """Up to 256 characters of any kind have a token; longer ones can be used with the server key alone."""
+    fits, exceeds = "👗" * 256, "👗" * 257
+    assert TOKENS.read(TOKENS.identify(fits, None, trusted=True).token) == fits
+    assert TOKENS.identify(exceeds, None, trusted=True).token == exceeds
+    assert TOKENS.identify(exceeds, None, trusted=False).is_new
 
 
 def test_a_signing_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from recommender.events import Event, EventItem, EventName
 from service.archiving import Archiver
 from service.archiving.archiver import RECORDED_SECONDS
-from service.history import HistoryCounts, read_history
-from service.rebuild import Rebuilder
+from service.history.history import HistoryCounts, read_history
+from service.history.rebuild import Rebuilder
 from service.stores.archive import Archive, open_storage
 from service.stores.archive.binding import ArchiveBinding
 from service.stores.connection import Client

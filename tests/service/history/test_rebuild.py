@@ -12,7 +12,7 @@ from recommender.affinity import AffinityParameters
 from recommender.events import Event, EventItem, EventName
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE
-from service.rebuild import Rebuilder
+from service.history.rebuild import Rebuilder
 from service.stores.archive import Archive, LocalStorage
 from service.stores.connection import Client, connected
 from service.stores.keys import Keyspace
@@ -135,6 +135,22 @@ async def test_a_visitor_is_forgotten_as_if_nothing_had_been_rebuilt(
     assert not (await store.read("anna")).is_known
     assert (await rebuilder.rebuild(now=START + life - 500)).visitors == 1
     assert 400 < await client.ttl(keyspace.of_visitor("anna").state) <= 500
+
+
+async def test_who_never_came_back_stays_forgotten(
+    client: Client, keyspace: Keyspace, tmp_path: Path
+) -> None:
+    """A flood of first requests that expired within the hour is not brought back for a year; who returned is."""
+    first = Event(EventName.VIEW_ITEM, "e1", START, "browser", (EventItem("i1"),), is_first_visit=True)
+    later = Event(EventName.VIEW_ITEM, "e2", START, "browser", (EventItem("i2"),))
+    write_archive(tmp_path, keyspace, [("stranger", first), ("anna", first), ("anna", later)])
+    store, hour = RedisVisitorStore(ClientScripts(client), keyspace), Lifetimes().first_visit_seconds
+    rebuilder = _rebuilder(client, keyspace, Archive(LocalStorage(tmp_path)))
+    assert (await rebuilder.rebuild(now=START + hour)).visitors == 1
+    assert not (await store.read("stranger")).is_known
+    assert await client.ttl(keyspace.of_visitor("anna").state) > 399 * 86_400
+    assert (await rebuilder.rebuild(now=START + hour - 500)).visitors == 2
+    assert 400 < await client.ttl(keyspace.of_visitor("stranger").state) <= 500
 
 
 async def test_unreadable_entries_are_counted(client: Client, keyspace: Keyspace) -> None:

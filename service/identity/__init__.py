@@ -1,0 +1,1 @@
+"""Who asks, and what may be kept of them: visitors, customers, the server key, consent, crawlers."""
