@@ -21,13 +21,14 @@ from pydantic import SecretStr
 from service.cli.archiver_process import archiver_beside
 from service.cli.event_import import import_table
 from service.cli.feed_import import import_feed
-from service.cli.store import redis_of
+from service.cli.reachable_redis import redis_of
 from service.cli.train import train_on_log
+from service.cli.visitor_names import customers_of
 from service.demo.clock import DemoClock
 from service.demo.crowd import DAYS, Shopper, crowd_rows, simulate_crowd
 from service.demo.shop import DemoItem, feed_rows, simulate_shop
 from service.demo.tour import plan_tour
-from service.identity import VisitorTokens, load_signing_keys
+from service.identity.tokens import VisitorTokens, load_signing_keys
 from service.imports.history import HistoryForm, HistoryReader
 from service.imports.mapping import bind_mapping
 from service.imports.tables import open_table
@@ -116,11 +117,13 @@ def demo(
             port=_free_port(PORT) if port is None else _open_port(port),
             data_dir=folder,
             server_key=SecretStr(secrets.token_urlsafe(24)),
+            customer_token_key=(SecretStr(secrets.token_urlsafe(32)),),
             redis_prefix="demo",
             # Safari and plain HTTP clients keep no Secure cookie of a loopback address.
             cookie_secure=False,
             # Whoever tries Kabin on a busy laptop wants to see decisions, not how it goes on without Redis.
             redis_timeout_ms=REDIS_TIMEOUT_MS,
+            shutdown_grace_seconds=0.0,
             learning_traffic=experiment,
             conversion_window_days=days / 2,
         )
@@ -152,7 +155,10 @@ def _prepare(settings: Settings, items: list[DemoItem], crowd: list[Shopper], se
     import_feed(settings, feed)
     click.echo(f"\n> kabin import events {events}   ({len(crowd):,} visitors, {DAYS} days)")
     with open_table(events) as table:
-        import_table(settings, table, HistoryReader(bind_mapping({}, table.columns), HistoryForm(), now))
+        reader = HistoryReader(
+            bind_mapping({}, table.columns), HistoryForm(), now, customers=customers_of(settings)
+        )
+        import_table(settings, table, reader)
     click.echo("\n> kabin train --tune-seconds 0")
     # Who waits for a shop to look at wants neither better settings nor a learning curve.
     train_on_log(settings, TrainingSettings(tune_seconds=0.0, curve_seconds=0.0))
@@ -177,7 +183,7 @@ def _serve(
 ) -> None:
     from service.cli.demo_guide import Guide, Itinerary
     from service.demo.application import build_demo
-    from service.server import serve as serve_app
+    from service.serving.server import serve as serve_app
 
     base_url = f"http://{HOST}:{settings.port}"
     token = VisitorTokens(load_signing_keys((), settings.data_dir)).issue().token

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from service.app import Services, create_app, live_services, visitor_cookie
+from service.demo.accounts import Accounts, account_of
 from service.demo.assets import Assets
 from service.demo.assortment import Assortment
 from service.demo.clock import DemoClock
@@ -22,12 +23,12 @@ from service.demo.shop import DemoItem, simulate_shop
 from service.demo.site import shop_routes
 from service.demo.visit import cart_of, path_of
 from service.exposures import Exposures
-from service.identity import VisitorTokens, load_signing_keys
+from service.history.visitor_report import VisitorReports
+from service.identity.tokens import VisitorTokens, load_signing_keys
 from service.personalization import Personalization
 from service.settings import Settings
 from service.storefront.bundle import load_bundle
 from service.tickets import ExposureTickets
-from service.visitor_report import VisitorReports
 
 _ExceptionHandler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -39,7 +40,8 @@ def build_demo(settings: Settings, *, seed: int, clock: DemoClock) -> Starlette:
     """Return the demonstration: the shop's pages first, then everything that Kabin serves.
 
     Args:
-        settings: of the service, with a ``redis_url``; the shop's feed leads to its host and port.
+        settings: of the service, with a ``redis_url`` and a ``customer_token_key``; the shop's feed leads to its
+            host and port.
         seed: of the simulated shop that was imported.
         clock: of the shop.
 
@@ -62,19 +64,23 @@ def compose(settings: Settings, services: Services, items: list[DemoItem], clock
     """
     kabin = create_app(settings, services)
     snippet = _snippet()
+    accounts = Accounts(settings.customer_token_key[0].get_secret_value(), clock)
+    panel = {"accounts": accounts}
     shop = shop_routes(
         items,
         draw=draw_garment,
         snippet=snippet,
         clock=clock,
         base_url=f"http://{settings.host}:{settings.port}",
+        panel=panel,
     )
-    renderer = Renderer(Assets(), snippet=snippet, panel={})
+    renderer = Renderer(Assets(), snippet=snippet, panel=panel)
     assortment = Assortment(items)
     app = Starlette(
         routes=[
             *shop,
             *_panel(settings, services, items, clock).routes(),
+            *accounts.routes(),
             *ExperimentPage(settings.data_dir, assortment, renderer).routes(),
             *kabin.routes,
         ],
@@ -96,7 +102,8 @@ def _missing(assortment: Assortment, renderer: Renderer, otherwise: _ExceptionHa
             return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
         if "text/html" not in request.headers.get("accept", ""):
             return await otherwise(request, error)
-        page = PageContext("Not here", "other", path_of(request), cart_of(request, assortment))
+        cart, account = cart_of(request, assortment), account_of(request)
+        page = PageContext("Not here", "other", path_of(request), cart, account=account)
         return renderer.render("not_found.html", page, status=404)
 
     return missing

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from service.demo.accounts import account_of
 from service.demo.assortment import Assortment
 from service.demo.cart import MAX_LINES, MAX_QUANTITY, Cart, CartError
 from service.demo.order import Order, is_transaction_id, new_transaction_id
@@ -154,4 +155,6 @@ class Checkout:
 
     def _page(self, request: Request, cart: Cart, **more: Any) -> PageContext:
         with_script = request.query_params.get("script") != "off"
-        return PageContext(path=path_of(request), cart=cart, with_script=with_script, **more)
+        return PageContext(
+            path=path_of(request), cart=cart, account=account_of(request), with_script=with_script, **more
+        )

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from service.demo.accounts import account_of
 from service.demo.assortment import Assortment
 from service.demo.rendering import PageContext, Renderer
 from service.demo.visit import cart_of, path_of
@@ -44,7 +45,8 @@ class ExperimentPage:
             report = self._file.read_bytes()
         except FileNotFoundError:
             cart = cart_of(request, self._assortment)
-            page = PageContext("No experiment yet", "other", path_of(request), cart)
+            account = account_of(request)
+            page = PageContext("No experiment yet", "other", path_of(request), cart, account=account)
             return self._renderer.render("no_experiment.html", page)
         headers = {
             "Cache-Control": "no-store",

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from recommender.departments import name_of
-from service.answers import VisitorAnswer
+from service.contract.answers import VisitorAnswer
+from service.demo.accounts import leave_account
 from service.demo.clock import NEXT_VISIT_SECONDS, DemoClock
 from service.demo.personas import PERSONAS, Impostor
 from service.demo.shop import DemoItem, product_path
-from service.demo.visit import CART_COOKIE, ORDER_COOKIE, FormError, form_of, go
+from service.demo.visit import CART_COOKIE, ORDER_COOKIE, FormError, form_of, go, local_path, refused
 from service.demo.words import (
     EvidenceWords,
     affinity_words,
@@ -23,14 +24,14 @@ from service.demo.words import (
     homepage_words,
     kinds_words,
 )
-from service.identity import VisitorCookie, VisitorTokens
+from service.history.visitor_report import VisitorReport, VisitorReports
+from service.identity.customers import is_customer
+from service.identity.tokens import VisitorCookie, VisitorTokens
 from service.knowledge import Knowledge
 from service.routes.answers import visitor_answer
 from service.stores.connection import StoreUnavailable
-from service.visitor_report import VisitorReport, VisitorReports
 
 UNREACHABLE: Final = "Kabin’s memory cannot be reached right now; the shop goes on without."
-_MAX_BACK_CHARACTERS: Final = 500
 
 
 class ItemWords(TypedDict):
@@ -67,6 +68,7 @@ class PanelAnswer(TypedDict):
 
     at: float
     skipped_seconds: float
+    is_customer: bool
     visitor: VisitorAnswer | None
     words: PanelWords | None
     items: dict[str, ItemWords]
@@ -124,22 +126,23 @@ class PanelRoutes:
         answer: PanelAnswer = {
             "at": self._clock(),
             "skipped_seconds": self._clock.ahead_seconds,
+            "is_customer": visitor_id is not None and is_customer(visitor_id),
             "visitor": None,
             "words": None,
             "items": {},
         }
         if report is not None and visitor_id is not None:
-            answer["visitor"] = visitor_answer(visitor_id, report)
+            answer["visitor"] = visitor_answer(visitor_id, report, {})
             answer["words"] = self._words(report, request.query_params.get("item_id"))
             answer["items"] = dict(self._named(report))
         return _json(answer, timing_ms=(time.perf_counter() - started) * 1e3)
 
     async def persona(self, request: Request) -> Response:
-        """Turn the browser into somebody else, or into nobody known; their shopping bag is empty."""
+        """Turn the browser into somebody else, or into nobody known, who is not signed in and has nothing in the bag."""
         try:
             form = await form_of(request)
         except FormError as error:
-            return _refused(error)
+            return refused(error)
         wanted = form.get("persona", "")
         back = local_path(form.get("back"))
         if wanted == "new":
@@ -157,6 +160,7 @@ class PanelRoutes:
         answer.headers.append(name.decode(), value.decode())
         for cookie in (CART_COOKIE, ORDER_COOKIE):
             answer.delete_cookie(cookie, httponly=True, samesite="lax")
+        leave_account(answer)
         return answer
 
     async def next_visit(self, request: Request) -> Response:
@@ -164,7 +168,7 @@ class PanelRoutes:
         try:
             form = await form_of(request)
         except FormError as error:
-            return _refused(error)
+            return refused(error)
         self._clock.jump(NEXT_VISIT_SECONDS)
         return go(local_path(form.get("back")))
 
@@ -211,20 +215,6 @@ def _experiment_of_homepage(report: VisitorReport) -> str | None:
     # The holdout comes first in the list; whoever is held out is in no other.
     of_homepage = [one.experiment_id for one in report.experiments if one.slot in ("homepage", None)]
     return of_homepage[-1] if of_homepage else None
-
-
-def local_path(given: str | None) -> str:
-    """Return a path of this shop to go back to, the home page for anything else.
-
-    Browsers read a backslash as a slash, and leave tabs and line breaks out: what only looks local is not.
-    """
-    path = given or "/"
-    is_local = path.startswith("/") and not path.startswith("//") and len(path) <= _MAX_BACK_CHARACTERS
-    return path if is_local and path.isascii() and path.isprintable() and "\\" not in path else "/"
-
-
-def _refused(error: FormError) -> Response:
-    return Response(error.message, error.status, media_type="text/plain")
 
 
 def _json(content: Mapping[str, object], *, status: int = 200, timing_ms: float | None = None) -> Response:

@@ -10,10 +10,10 @@ from random import Random
 from typing import Final, Literal
 
 from recommender.events import SECONDS_PER_DAY, Event, EventItem, EventName
+from service.contract.wire import CheckedEvents
 from service.demo.shop import DemoItem
-from service.identity import Visitor, VisitorTokens
+from service.identity.tokens import Visitor, VisitorTokens
 from service.personalization import Personalization
-from service.wire import CheckedEvents
 
 PersonaName = Literal["trend", "deal"]
 

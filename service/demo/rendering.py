@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from service.demo.accounts import Account
 from service.demo.assets import Assets
 from service.demo.assortment import color_of, discount_percent, short_name
 from service.demo.cart import Cart
@@ -41,6 +42,7 @@ class PageContext:
         sku: one of the colour that a product page shows.
         category: the feed's category of a category page.
         data_layer: entries that the page pushes while it loads.
+        account: of whoever is signed in.
         nonce: of this answer's scripts; set when the page is rendered.
         with_script: whether Kabin's script is on the page.
     """
@@ -54,6 +56,7 @@ class PageContext:
     sku: str | None = None
     category: str | None = None
     data_layer: tuple[Entry, ...] = ()
+    account: Account | None = None
     nonce: str = ""
     with_script: bool = True
 

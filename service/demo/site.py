@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from service.demo.accounts import account_of
 from service.demo.assets import Assets, Draw, Drawings
 from service.demo.assortment import Assortment, color_of, discount_percent, short_name
 from service.demo.checkout import Checkout
@@ -160,6 +161,7 @@ class Site:
             kind=kind,
             path=path_of(request),
             cart=cart_of(request, self._assortment),
+            account=account_of(request),
             with_script=request.query_params.get("script") != "off",
             **more,
         )

@@ -21,7 +21,7 @@ SALE_VIEWS: Final = 6
 STEPS: Final = (
     f"Women, Shirts: choose {SIZE} on two shirts and look at a third: a hint. Choose it there too: a fourth has it chosen.",
     f"Look at {SALE_VIEWS} items of the sale and go back to the home page: it has turned to the sale.",
-    "The panel says what Kabin knows and why, and makes you somebody else: a trend seeker, a deal seeker, nobody known.",
+    "The panel says what Kabin knows and why, and makes you somebody else: a trend seeker, a deal seeker, a customer, nobody known.",
 )
 """What to try in the browser, in the order in which one visitor can."""
 

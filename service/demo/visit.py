@@ -15,6 +15,7 @@ ORDER_COOKIE: Final = "shop_order"
 MAX_FORM_BYTES: Final = 4_096
 MAX_FORM_FIELDS: Final = 20
 
+_MAX_BACK_CHARACTERS: Final = 500
 _CART_SECONDS: Final = 30 * 86_400
 _ORDER_SECONDS: Final = 3_600
 
@@ -79,6 +80,21 @@ def is_same_origin(request: Request) -> bool:
 def go(path: str) -> Response:
     """Return the answer to a form: go and look there."""
     return RedirectResponse(path, 303, headers={"Cache-Control": "no-store"})
+
+
+def local_path(given: str | None) -> str:
+    """Return a path of this shop to go back to, the home page for anything else.
+
+    Browsers read a backslash as a slash, and leave tabs and line breaks out: what only looks local is not.
+    """
+    path = given or "/"
+    is_local = path.startswith("/") and not path.startswith("//") and len(path) <= _MAX_BACK_CHARACTERS
+    return path if is_local and path.isascii() and path.isprintable() and "\\" not in path else "/"
+
+
+def refused(error: FormError) -> Response:
+    """Return the answer to a form of the panel that cannot be taken."""
+    return Response(error.message, error.status, media_type="text/plain")
 
 
 def keep_cart(answer: Response, cart: Cart) -> None:

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 from recommender.affinity import CERTAINTY, MINIMUM_EVIDENCE, DiscountAffinity
 from recommender.decisions.decision import HomepageChoice
 from recommender.decisions.learning import HOLDOUT_ID, RANDOM_ID
-from service.answers import EvidenceAnswer
+from service.contract.answers import EvidenceAnswer
 from service.demo.shop import DemoItem
 
 _PLURALS: Final = {

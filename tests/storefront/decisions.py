@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from service.answers import (
+from service.contract.answers import (
     EventsAnswer,
     ExperimentAnswer,
     PersonalizeAnswer,
@@ -13,6 +13,8 @@ from service.answers import (
 
 DECISION_ID = "decision-1"
 VISITOR_TOKEN = "visitor-1.signature"  # noqa: S105 - made up, signs nothing
+CUSTOMER_TOKEN = "c.customer-1.signature"  # noqa: S105 - likewise
+FRESH_TOKEN = "visitor-2.signature"  # noqa: S105 - likewise
 
 SILENT: SizeAnswer = {
     "action": "none",

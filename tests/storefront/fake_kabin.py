@@ -18,12 +18,15 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.problems import Problem
-from service.wire import BodyDecoder
-from tests.storefront.decisions import VISITOR_TOKEN, decision, receipt
+from service.contract.answers import IdentifyAnswer
+from service.contract.problems import Problem
+from service.contract.wire import BodyDecoder
+from tests.storefront.decisions import CUSTOMER_TOKEN, FRESH_TOKEN, VISITOR_TOKEN, decision, receipt
 from tests.storefront.shop_pages import ShopPages
 
 COOKIE: Final = "kabin=cookie-1.signature; HttpOnly; Path=/; SameSite=Lax"
+CUSTOMER_COOKIE: Final = "kabin=c.cookie-2.signature; HttpOnly; Path=/; SameSite=Lax"
+FRESH_COOKIE: Final = "kabin=cookie-3.signature; HttpOnly; Path=/; SameSite=Lax"
 NOW: Final = 1_763_740_800.0
 """Unix seconds at which every page of a test is opened."""
 
@@ -179,7 +182,7 @@ class FakeKabin:
             return Response(status_code=204)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=self._cors(request))
-        if path in ("/personalize", "/events"):
+        if path in ("/personalize", "/events", "/identify"):
             return await self._handle_call(request)
         if path == "/csp-report":
             self.violations.append((await request.body()).decode())
@@ -214,9 +217,13 @@ class FakeKabin:
         media_type = headers.get("content-type", "").partition(";")[0]
         if media_type not in ("text/plain", "application/json"):
             self.refused.append(f"{call}: content type {media_type!r}")
+        raw_events: list[msgspec.Raw] = []
         try:
-            decoder = self._decoder.personalize if call == "/personalize" else self._decoder.events
-            raw_events: list[msgspec.Raw] = decoder(body).events
+            if call == "/identify":
+                self._decoder.identify(body)
+            else:
+                decoder = self._decoder.personalize if call == "/personalize" else self._decoder.events
+                raw_events = decoder(body).events
         except Problem as problem:
             self.refused.append(f"{call}: {problem.detail}: {body[:500]!r}")
             return {}
@@ -245,14 +252,32 @@ def _may_store(received: Received) -> bool:
     return consent.get("storage", True) is True and received.headers.get("sec-gpc") != "1"
 
 
+def _visitor_of(received: Received) -> tuple[str, str]:
+    """Return token and cookie of whoever asks: whom /identify made of them, else the visitor of all tests."""
+    for token, cookie in ((CUSTOMER_TOKEN, CUSTOMER_COOKIE), (FRESH_TOKEN, FRESH_COOKIE)):
+        if received.body.get("visitor_id") == token or cookie.partition(";")[0] in (received.cookie or ""):
+            return token, cookie
+    return VISITOR_TOKEN, COOKIE
+
+
 def _decided(received: Received, changes: dict[str, Any]) -> Reply:
     answer = decision(events=receipt(len(received.events)), **changes)
     if _may_store(received):
-        return Reply.of_json(answer, headers={"set-cookie": COOKIE})
+        answer["visitor_id"], cookie = _visitor_of(received)
+        return Reply.of_json(answer, headers={"set-cookie": cookie})
     return Reply.of_json(answer | {"visitor_id": None})
+
+
+def _identified(received: Received) -> Reply:
+    is_customer = "customer_token" in received.body
+    token, cookie = (CUSTOMER_TOKEN, CUSTOMER_COOKIE) if is_customer else (FRESH_TOKEN, FRESH_COOKIE)
+    answer: IdentifyAnswer = {"visitor_id": token, "is_customer": is_customer, "merged": is_customer}
+    return Reply.of_json(answer, headers={"set-cookie": cookie})
 
 
 def _usual_reply(received: Received) -> Reply:
     if received.call == "/personalize":
         return _decided(received, {})
-    return Reply.of_json(receipt(len(received.events)) | {"visitor_id": VISITOR_TOKEN}, status=202)
+    if received.call == "/identify":
+        return _identified(received)
+    return Reply.of_json(receipt(len(received.events)) | {"visitor_id": _visitor_of(received)[0]}, status=202)

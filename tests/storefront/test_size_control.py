@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from service.answers import SizeAnswer
+from service.contract.answers import SizeAnswer
 from tests.storefront.decisions import DECISION_ID, SILENT, size, withheld
 from tests.storefront.fake_kabin import FakeKabin
 from tests.storefront.shopper import Picker, PickerKind, Visit, decided, every_picker, let_pass, pass_time

@@ -198,8 +198,17 @@
     return link;
   }
 
+  /** The shop knows who is signed in, Kabin whose browser this is: a moment apart where that has just changed. */
+  function accountWords(name, isCustomer) {
+    if (name && isCustomer) return `${name} is signed in: what was done here came along, and follows ${name} to other browsers.`;
+    if (name) return `${name} is signed in. Kabin is about to hear of it.`;
+    if (isCustomer) return "Nobody is signed in. Kabin is about to hear of it.";
+    return "Nobody is signed in: what is done here is this browser’s own.";
+  }
+
   function showKnowledge() {
-    const { visitor, words, at } = knowledge;
+    const { visitor, words, at, is_customer: isCustomer } = knowledge;
+    say("account", accountWords(part("account").dataset.panelName, isCustomer));
     if (!visitor || !words) {
       for (const name of ["evidence", "cart", "viewed"]) part(name).replaceChildren();
       part("nothing").hidden = false;
@@ -357,6 +366,12 @@
       attempt(() => window.kabin?.consent("denied"));
       attempt(() => sessionStorage.removeItem("panel-level"));
     });
+
+  panel.querySelector("[data-panel-signs-out]").addEventListener("submit", () => {
+    // Whoever comes next is somebody else, also where the next page comes before Kabin has heard.
+    attempt(() => window.kabin?.signOut());
+    attempt(() => sessionStorage.removeItem("panel-level"));
+  });
 
   /** Say so where nothing was decided: kabin.js tells of answers only, and there may be none. */
   function tellSilence() {

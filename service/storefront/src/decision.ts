@@ -24,13 +24,11 @@ export const defaultDecision = (variant = "full_price"): KabinDecision => ({
 });
 
 /**
- * Whether `answer` has every field of `example`, of the same type; where the example is null, text or null.
+ * Whether `answer` has every field of `example`, of the same type; where the example is null, of any.
  * Throws where an object is missing.
  */
 export const conforms = (answer: any, example: any): boolean =>
-  example === null
-    ? answer === null || typeof answer === "string"
-    : typeof answer === typeof example &&
-      (typeof example !== "object" ||
-        (!answer.map === !example.map &&
-          Object.keys(example).every((name) => conforms(answer[name], example[name]))));
+  example === null ||
+  (typeof answer === typeof example &&
+    (typeof example !== "object" ||
+      (!answer.map === !example.map && Object.keys(example).every((name) => conforms(answer[name], example[name])))));

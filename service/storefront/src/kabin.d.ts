@@ -157,6 +157,10 @@ export interface KabinClient {
   track(name: KabinEventName, params?: KabinEventParams): void;
   /** Say what the visitor agreed to; `denied` also clears what is stored in the browser. */
   consent(answer: "granted" | "denied"): void;
+  /** Say who is signed in, on every page where somebody is: a JWT from the shop's backend, see `POST /identify`. */
+  identify(customerToken: string): void;
+  /** Say that the customer signs out, once, then: what follows is another visitor's, whom nobody knows. */
+  signOut(): void;
 }
 
 declare global {

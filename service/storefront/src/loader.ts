@@ -12,7 +12,7 @@ import { defaultDecision } from "./decision";
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, s];
     setTimeout(() => s.replaceSync(""), timeoutMs);
   } catch {}
-  for (const name of ["personalize", "track", "consent"])
+  for (const name of ["personalize", "track", "consent", "identify", "signOut"])
     kabin[name] = (...args: unknown[]) =>
       new Promise((resolve) => {
         q.push([name, args, resolve, Date.now()]);

@@ -4,7 +4,8 @@ import { attempt, PREFIX } from "./elements";
 import { widgets, fetchWidgets, isAwaited } from "./widget_script";
 import { fillHomepage, hide, reveal, shownVariant } from "./homepage_slot";
 import type { KabinDecision, KabinPage, KabinRequest } from "./kabin";
-import { isGranted, openBox, setConsent } from "./outbox";
+import { CUSTOMER, SIGN_OUT } from "./keys";
+import { box, isGranted, openBox, put, setConsent } from "./outbox";
 import { findPage, PAGE_ATTRIBUTES } from "./page";
 import { ask, page } from "./question";
 import { timeoutMs } from "./settings";
@@ -29,6 +30,8 @@ let shownPage: string;
 let foundPage: string;
 let lastRequest: KabinRequest;
 let mayGuess = true;
+/** Of the customer who is signed in on this page. */
+let customerToken: string | undefined;
 let pageIsKnown: () => void;
 const knownPage = new Promise<void>((resolve) => (pageIsKnown = resolve));
 
@@ -40,17 +43,17 @@ const untracked: (() => void)[] = [];
 
 const keepTracked = (): void => untracked.splice(0).forEach(attempt);
 
-const needWidgets = (): void => fetchWidgets(untracked[0], check);
+const needWidgets = (): void => fetchWidgets(untracked[0] || box[SIGN_OUT], check, askAnew);
 
 const apply = (): void => {
   needWidgets();
   attempt(fillHomepage);
   // It does not throw.
-  widgets?.apply(shownPage, unheard.splice(0));
+  widgets?.update(shownPage, unheard.splice(0));
 };
 
 const question = (asked: KabinPage, request: KabinRequest, startMs = Date.now()): Promise<KabinDecision> => {
-  const key = [asked.type, asked.item_id, asked.category].join();
+  const key = [asked.type, asked.item_id, asked.category, box[CUSTOMER]].join();
   if (key !== shownPage) {
     widgets?.reset();
     // What was done on the last page is not to be taken for a choice on this one.
@@ -72,7 +75,8 @@ const check = (): void => {
   attempt(() => {
     const found = findPage(mayGuess);
     const key = JSON.stringify(found);
-    if (found && key !== foundPage) {
+    // Who signs in is to get the first decision already.
+    if (found && key !== foundPage && !(isAwaited && customerToken && !box[CUSTOMER])) {
       foundPage = key;
       if (JSON.stringify(page) !== key) question(found, {});
       pageIsKnown();
@@ -81,13 +85,29 @@ const check = (): void => {
   apply();
 };
 
+/** Ask about the page again: something about the visitor has changed. */
+const askAnew = (): void => {
+  if (page) question(page, lastRequest);
+};
+
 /** In the order in which kept ones are made up for: consent decides about the others. */
 const calls: { [call: string]: (startMs: number, ...args: any[]) => any } = {
   consent(_, given) {
     const before = isGranted;
     setConsent(given === "granted");
     if (!isGranted) untracked.splice(0);
-    else if (page && !before) question(page, lastRequest);
+    else if (!before) askAnew();
+  },
+  signOut() {
+    // What was done until now is the former visitor's.
+    keepTracked();
+    put(SIGN_OUT, "1");
+    calls.identify(0);
+  },
+  identify(_, token) {
+    customerToken = token;
+    untracked.push(() => widgets?.become(token));
+    queueMicrotask(check);
   },
   personalize(startMs, request) {
     request = request || {};

@@ -1,8 +1,7 @@
 /** What is kept in the browser, above all events until they are acknowledged; and what the visitor agreed to. */
 import { attempt } from "./elements";
+import { EVENT, SIGN_OUT } from "./keys";
 import { needsConsent } from "./settings";
-
-export const EVENT = "kabin:e:";
 
 const enum Limit {
   EVENTS = 200,
@@ -60,7 +59,7 @@ let count = 0;
 export const add = (name: string, params: object, timeMs: number): void => {
   const event_id = `${Date.now() * 1000 + count++}-${Math.random()}`;
   const text = JSON.stringify({ name, event_id, timestamp: timeMs / 1000, params });
-  if (isDenied || sizeOf(text) > Limit.EVENT_BYTES) return;
+  if (isDenied || box[SIGN_OUT] || sizeOf(text) > Limit.EVENT_BYTES) return;
   put(EVENT + event_id, text);
   keysOf(EVENT).slice(0, -Limit.EVENTS).forEach(forget);
 };

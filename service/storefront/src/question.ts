@@ -3,7 +3,8 @@ import { defaultDecision } from "./decision";
 import { announce, get, marked } from "./elements";
 import { shownVariant } from "./homepage_slot";
 import type { KabinDecision, KabinPage, KabinRequest } from "./kabin";
-import { isGranted } from "./outbox";
+import { SIGN_OUT } from "./keys";
+import { box, isGranted } from "./outbox";
 import { timeoutMs } from "./settings";
 import { send } from "./transport";
 
@@ -27,28 +28,31 @@ export const ask = (
   const limit = request.limit ?? marked("limit").map((slot) => +get(slot, "limit")!)[0];
   const body = { ...request, page: asked, limit };
   const key = JSON.stringify(body);
-  if (key === newest && !decision) return promise;
-  newest = key;
-  page = asked;
-  decision = answer = undefined;
-  return (promise = new Promise((resolve) => {
-    let isSettled: true | undefined;
-    const settle = (given?: KabinDecision): void => {
-      const settled = given || defaultDecision(shownVariant());
-      resolve(settled);
-      if (page === asked) {
-        if (!isSettled) decision = settled;
-        if (given) {
-          answer = given;
-          given.late = isSettled;
-          announce("decision", given);
+  if (key !== newest || decision) {
+    newest = key;
+    page = asked;
+    decision = answer = undefined;
+    promise = new Promise((resolve) => {
+      let isSettled: true | undefined;
+      const settle = (given?: KabinDecision): void => {
+        const settled = given || defaultDecision(shownVariant());
+        resolve(settled);
+        if (page === asked) {
+          if (!isSettled) decision = settled;
+          if (given) {
+            answer = given;
+            given.late = isSettled;
+            announce("decision", given);
+          }
+          changed();
         }
-        changed();
-      }
-      isSettled = true;
-    };
-    if (!isGranted) return settle();
-    setTimeout(() => isSettled || settle(), startMs + timeoutMs - Date.now());
-    send("/personalize", body).then(settle);
-  }));
+        isSettled = true;
+      };
+      if (isGranted && !box[SIGN_OUT]) {
+        setTimeout(() => isSettled || settle(), startMs + timeoutMs - Date.now());
+        send("/personalize", body).then(settle);
+      } else settle();
+    });
+  }
+  return promise;
 };

@@ -4,7 +4,7 @@ import { get } from "./elements";
 const script = (document.currentScript || document.documentElement) as HTMLScriptElement;
 
 /** Where this script came from. */
-export const source = new URL(script.src, location.href);
+export const source = new URL(script.src, location as any);
 /** Where the service is: an origin, without a slash at the end. */
 export const endpoint = get(script, "endpoint") || source.origin;
 /** Another origin's cookies may be blocked, so there the visitor's token travels in the body as well. */

@@ -2,7 +2,8 @@
 import { conforms, defaultDecision } from "./decision";
 import { announce, attempt } from "./elements";
 import type { KabinDecision } from "./kabin";
-import { add, box, EVENT, forget, isGranted, keysOf, objects, put, sizeOf } from "./outbox";
+import { EVENT, VISITOR } from "./keys";
+import { add, box, forget, isGranted, keysOf, objects, put, sizeOf } from "./outbox";
 import { endpoint, isForeign, needsConsent } from "./settings";
 
 const enum Limit {
@@ -15,16 +16,20 @@ const enum Limit {
   LONGEST_PAUSE_MS = 60000,
 }
 
-const VISITOR = "kabin:v";
-
 const inFlight = new Set<string>();
-let queue: Promise<KabinDecision | undefined>;
+/** Settles when all that was sent so far has been answered. */
+let queue: Promise<unknown> | undefined;
 let isIdentified = false;
+/** Changes of the visitor that are under way or wait for their turn. */
+let changes = 0;
 let pauseMs = 0;
 let timer: ReturnType<typeof setTimeout>;
 
-/** Send one body with the events that wait; returns the answer, or undefined if it was none. */
-const deliver = async (path: string, question?: object): Promise<KabinDecision | undefined> => {
+/**
+ * Send one body with the events that wait; returns the answer, else true if it was refused for good, and false or
+ * undefined if not. One that changes the visitor goes without events; `identity` is what its answer looks like.
+ */
+export const deliver = async (path: string, question?: object, identity?: object): Promise<any> => {
   const events: object[] = [];
   const batch: string[] = [];
   const body = {
@@ -34,7 +39,7 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
     consent: { storage: objects ? false : needsConsent || undefined },
   };
   if (!isGranted) return;
-  for (const key of keysOf(EVENT))
+  for (const key of identity ? [] : keysOf(EVENT))
     if (!inFlight.has(key)) {
       events.push(attempt(() => JSON.parse(box[key])));
       if (events.length > Limit.BODY_EVENTS || sizeOf(JSON.stringify(body)) > Limit.BODY_BYTES) {
@@ -46,7 +51,7 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
       batch.push(key);
     }
   if (!question && !batch[0]) return;
-  let isOver = false;
+  let isOver: unknown;
   let answer: KabinDecision | undefined;
   try {
     // A browser without keepalive (Firefox until 133) may drop what a closing page sends; the next page sends it then.
@@ -58,16 +63,17 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
       credentials: objects ? "omit" : "include",
     });
     // Where a question went along, that may be what was wrong.
-    isOver = !question && /^4(?!08|29)/.test(response.status as unknown as string);
+    isOver = (identity || !question) && /^4(?!08|29)/.test(response.status as unknown as string);
     const told = await response.json();
     const example = defaultDecision();
-    if (response.ok && isGranted && conforms(told, question ? example : example.events)) {
+    if (response.ok && isGranted && conforms(told, identity || (question ? example : example.events))) {
       const receipt = told.events || told;
       answer = told;
       isOver = !receipt.retry;
-      isIdentified = true;
-      if (isForeign && told.visitor_id) put(VISITOR, told.visitor_id);
-      announce("events", receipt);
+      isIdentified = !changes;
+      // Another tab may have changed the visitor meanwhile.
+      if (isForeign && told.visitor_id && box[VISITOR] === body.visitor_id) put(VISITOR, told.visitor_id);
+      if (!identity) announce("events", receipt);
     }
   } catch {
     // Unreachable, or no JSON: the events are kept.
@@ -78,12 +84,24 @@ const deliver = async (path: string, question?: object): Promise<KabinDecision |
     if (isOver) forget(key);
   }
   if (keysOf(EVENT)[0]) schedule();
+  return answer || isOver;
+};
+
+/** Send, when nothing is under way that may bring the visitor's identity, or change it; never rejects. */
+export const send = (path: string, question?: object): Promise<KabinDecision | undefined> => {
+  const before = queue;
+  const answer = Promise.resolve(isIdentified || before).then(() => deliver(path, question));
+  queue = answer.then(() => before);
   return answer;
 };
 
-/** Send, when nothing is under way that may bring the visitor's identity; never rejects. */
-export const send = (path: string, question?: object): Promise<KabinDecision | undefined> =>
-  (queue = Promise.resolve(isIdentified || queue).then(() => deliver(path, question)));
+/** Let `work` change who the visitor is: after all that is under way, before all else. */
+export const change = (work: () => Promise<void>): void => {
+  const done = (): unknown => changes--;
+  changes++;
+  isIdentified = false;
+  queue = Promise.resolve(queue).then(work).then(done, done);
+};
 
 /** Send what waits after a second of quiet, or after the pause that follows a failure. */
 export const schedule = (): void => {
@@ -105,7 +123,7 @@ export const confirm = (element: Element, slot: string, { decision_id, late }: K
     const key = decision_id + slot;
     if (!late)
       new IntersectionObserver((entries, observer) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
+        if (!entries.pop()!.isIntersecting) return;
         observer.disconnect();
         if (!confirmed.has(key)) record("decision_shown", { decision_id, slot, ...more });
         confirmed.add(key);

@@ -1,10 +1,10 @@
 /** The second script: product views, size picker, recommendations and GA4 tags, fetched only by pages that have one of them. */
 import { marked } from "./elements";
 import type { KabinDecision, KabinPage } from "./kabin";
-import { box, put } from "./outbox";
+import { box, keysOf, put } from "./outbox";
 import { answer, decision, page } from "./question";
 import { dataLayerName, source } from "./settings";
-import { confirm, record } from "./transport";
+import { change, confirm, deliver, record } from "./transport";
 
 /** What the second script works with: state that both share. */
 export interface Core {
@@ -15,12 +15,17 @@ export interface Core {
   record: typeof record;
   confirm: typeof confirm;
   dataLayerName: string;
+  keysOf: typeof keysOf;
+  deliver: typeof deliver;
+  change: typeof change;
+  /** Ask about the page again, for another visitor. */
+  askAnew(): void;
 }
 
 /** What it gives back. */
 export interface Widgets {
   /** Hear clicks, changes, and that the page goes out of sight; then bring what it has up to date with the decision. */
-  apply(pageKey: string, unheard: Event[]): void;
+  update(pageKey: string, unheard: Event[]): void;
   /** Another page began. */
   reset(): void;
   /** Bring an event's parameters to the contract, and complete them. */
@@ -29,6 +34,8 @@ export interface Widgets {
   listen(): void;
   /** The page that the tags tell of. */
   tagged(): KabinPage | undefined;
+  /** Sign out, if that is due, and in with a token, if there is one that was not used yet. */
+  become(token?: string): void;
 }
 
 /** Its URL, relative to this script's; set by the build. */
@@ -43,36 +50,38 @@ const PATIENCE_MS = 3000;
 
 /**
  * Fetch it where it is needed, such as for events that were tracked; `ready` is called when it is there, and when it
- * does not come in time.
+ * does not come in time; `askAnew` is for its own use.
  */
-export const fetchWidgets = (hasEvents: unknown, ready: () => void): void => {
-  if (
-    isAwaited != null ||
-    !(
-      hasEvents ||
-      (window as any)[dataLayerName] ||
-      page?.type === "product" ||
-      marked("size-picker],[data-kabin-slot=recommendations")[0]
-    )
-  )
-    return;
-  isAwaited = true;
+export const fetchWidgets = (isAsked: unknown, ready: () => void, askAnew: () => void): void => {
   const settle = (): void => {
     isAwaited = false;
     ready();
   };
-  setTimeout(settle, PATIENCE_MS);
-  // Absolute, because to a script of another origin the HTML standard gives no base URL.
-  import(new URL(WIDGETS_URL, source) as any)
-    .then((module) => {
-      widgets = module.default({
-        state: () => [page, decision, answer],
-        box: () => box,
-        put,
-        record,
-        confirm,
-        dataLayerName,
-      });
-    })
-    .then(settle, settle);
+  if (
+    isAwaited == null &&
+    (isAsked ||
+      (window as any)[dataLayerName] ||
+      page?.type === "product" ||
+      marked("size-picker],[data-kabin-slot=recommendations")[0])
+  ) {
+    isAwaited = true;
+    setTimeout(settle, PATIENCE_MS);
+    // Absolute, because to a script of another origin the HTML standard gives no base URL.
+    import(new URL(WIDGETS_URL, source) as any)
+      .then((module) => {
+        widgets = module.default({
+          state: () => [page, decision, answer],
+          box: () => box,
+          put,
+          record,
+          confirm,
+          dataLayerName,
+          keysOf,
+          deliver,
+          change,
+          askAnew,
+        });
+      })
+      .then(settle, settle);
+  }
 };

@@ -4,10 +4,11 @@ import pytest
 
 from recommender.affinity import DiscountAffinity
 from recommender.decisions.decision import HomepageChoice
-from service.answers import EvidenceAnswer
+from service.contract.answers import EvidenceAnswer
+from service.contract.wire_events import MAX_AGE_SECONDS
 from service.demo.clock import NEXT_VISIT_SECONDS, DemoClock
-from service.demo.panel import local_path
 from service.demo.shop import simulate_shop
+from service.demo.visit import local_path
 from service.demo.words import (
     act_words,
     affinity_words,
@@ -17,7 +18,6 @@ from service.demo.words import (
     kinds_words,
 )
 from service.settings import Settings
-from service.wire import MAX_AGE_SECONDS
 
 ITEMS = {item.item_id: item for item in simulate_shop(7)}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from recommender.events import EventName
-from service import answers, schemas
+from recommender.events import ACTS
+from service.contract import answers, schemas
 from service.storefront.bundle import load_bundle
 from tests.service.storefront.declarations import Declarations, Shape, fields_of
 
@@ -32,7 +32,7 @@ def test_a_decision_is_what_personalize_answers(declared: Declarations) -> None:
 
 def test_event_names_are_those_the_service_understands(declared: Declarations) -> None:
     """None is missing, none is unknown."""
-    assert declared.shape("KabinEventName") == {f'"{name.value}"' for name in EventName}
+    assert declared.shape("KabinEventName") == {f'"{name.value}"' for name in ACTS}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import { connect } from "./core";
 import { attempt } from "../elements";
 import type { Core, Widgets } from "../widget_script";
 import { clean, listen } from "./ga4";
+import { become } from "./identification";
 import { expectView, noteView, reportView } from "./product_view";
 import { fillRecommendations, hearSelection } from "./recommendations_slot";
 import { annotate, hearChoice, offerSize, resetPicker } from "./size_picker";
@@ -19,8 +20,10 @@ const hear = (event: Event): void => {
 export default (core: Core): Widgets => {
   connect(core);
   expectView();
+  // Another page may not have come to the end of it.
+  become();
   return {
-    apply(pageKey, unheard) {
+    update(pageKey, unheard) {
       unheard.forEach(hear);
       attempt(offerSize);
       attempt(() => fillRecommendations(pageKey));
@@ -37,6 +40,7 @@ export default (core: Core): Widgets => {
       return params;
     },
     listen: () => attempt(listen),
+    become,
     tagged,
   };
 };
