@@ -1,7 +1,7 @@
 """Connecting to Redis or Valkey, one server or a Cluster, and refusing one that would lose events."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
@@ -23,6 +23,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 2.0
 NOT_YET: Final = "Redis has not been reached yet"
 """What those are told who ask before there is a connection."""
 
+_CLOSED: Final = "the handler is closed"
+
 
 class StoreUnavailable(Exception):  # noqa: N818 - what happened, as callers and users call it
     """Redis did not carry out a command: unreachable, too slow, read-only, out of memory, loading."""
@@ -39,6 +41,11 @@ def unavailable_on_error() -> Iterator[None]:
         yield
     except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
         raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from error
+    except RuntimeError as error:
+        # What uvloop says, and redis-py passes on, when a pooled connection was reset before it is written to.
+        if _CLOSED not in str(error):
+            raise
+        raise StoreUnavailable("Redis: the connection was closed") from error
 
 
 async def connect(url: str, *, timeout_seconds: float, max_connections: int = 512) -> Client:
@@ -97,6 +104,13 @@ async def connected(url: str, *, timeout_seconds: float) -> AsyncIterator[Client
         yield client
     finally:
         await client.aclose()
+
+
+async def drop_idle_connections(client: Client) -> None:
+    """Close the connections that no command is using; of a Cluster's none, whose client does not tell which those are."""
+    if isinstance(client, Redis):
+        with suppress(RedisError, OSError, RuntimeError):
+            await client.connection_pool.disconnect(inuse_connections=False)
 
 
 @dataclass(frozen=True, slots=True)

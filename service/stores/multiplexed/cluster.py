@@ -11,6 +11,7 @@ from redis.asyncio import RedisCluster
 from redis.crc import key_slot
 
 from service.stores.connection import StoreUnavailable, unavailable_on_error
+from service.stores.multiplexed.breaker import Changed
 from service.stores.multiplexed.connection import CommandRefused, Limits
 from service.stores.multiplexed.link import NodeLink
 from service.stores.redis_url import Address
@@ -33,10 +34,18 @@ class ClusterNodes:
         client: redis-py's, which knows the nodes; closed by whoever made it.
         address: how to log in, the same at all nodes.
         limits: of each connection.
+        on_change: is told of breakers that open or close.
     """
 
-    def __init__(self, client: RedisCluster, address: Address, limits: Limits) -> None:
+    def __init__(
+        self,
+        client: RedisCluster,
+        address: Address,
+        limits: Limits,
+        on_change: Changed = lambda _patience, _is_open: None,
+    ) -> None:
         self._client = client
+        self._on_change = on_change
         self._address = address
         self._limits = limits
         self._links: dict[_Place, NodeLink] = {}
@@ -108,7 +117,7 @@ class ClusterNodes:
             async def locate() -> Address:
                 return address
 
-            link = NodeLink(locate, self._limits, on_trouble=self._refresh_soon)
+            link = NodeLink(locate, self._limits, on_trouble=self._refresh_soon, on_change=self._on_change)
             self._links[place] = link
             self._places[link] = place
             link.open()

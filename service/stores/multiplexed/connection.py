@@ -12,6 +12,9 @@ from hiredis import ProtocolError, Reader, pack_command
 from service.stores.connection import StoreUnavailable
 
 _GRACE_SECONDS: Final = 0.001
+_MOST_GRACE_SECONDS: Final = 0.05
+_OWN_DELAY_SECONDS: Final = 0.01
+_LATELY_SECONDS: Final = 0.1
 _LOOKS_APART_SECONDS: Final = 0.002
 _ASKING: Final = b"*1\r\n$6\r\nASKING\r\n"
 _UNSENT_BYTES: Final = 8 * 1024 * 1024
@@ -36,6 +39,10 @@ class CommandRefused(StoreUnavailable):
     def __init__(self, message: str) -> None:
         super().__init__(f"Redis: {message}")
         self.code, _, self.details = message.partition(" ")
+
+
+class TooLate(StoreUnavailable):
+    """No answer came within the patience of whoever asked, and Redis is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class MultiplexedConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = inf
         self.connected_at = self._loop.time()
+        self._heard_at = self.connected_at
         self.lost: str | None = None
 
     def send(self, command: bytes, deadline: float) -> "asyncio.Future[Any]":
@@ -93,7 +101,7 @@ class MultiplexedConnection(asyncio.Protocol):
 
         Args:
             command: as :func:`encoded` returns it.
-            deadline: by the event loop's clock; afterwards the future fails with :class:`StoreUnavailable`.
+            deadline: by the event loop's clock; afterwards the future fails with :class:`TooLate`.
 
         Raises:
             StoreUnavailable: the connection is lost, or too many commands wait already.
@@ -159,6 +167,7 @@ class MultiplexedConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand the replies that are complete to whoever waits for them."""
         reader, waiting = self._reader, self._waiting
+        self._heard_at = self._loop.time()
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not _Incomplete:
@@ -169,7 +178,7 @@ class MultiplexedConnection(asyncio.Protocol):
                     future.set_exception(reply)
                 else:
                     future.set_result(reply)
-        except ProtocolError as error:
+        except (ProtocolError, TypeError) as error:  # the latter of a map with a list for a key
             self.drop(f"not the Redis protocol: {error}")
         except IndexError:
             self.drop("a reply that nobody had asked for")
@@ -191,10 +200,17 @@ class MultiplexedConnection(asyncio.Protocol):
         self._timer = self._loop.call_at(when, self._before_look)
 
     def _before_look(self) -> None:
-        """Read first what has arrived: when the loop itself was held up, Redis is not to blame."""
-        self._timer = self._loop.call_later(_GRACE_SECONDS, self._look)
+        """Read first what has arrived: when the loop itself was held up, Redis is not to blame.
 
-    def _look(self) -> None:
+        It may have got the commands as late as this comes, so it is given that time once more.
+        """
+        now = self._loop.time()
+        late_seconds = now - self._look_at
+        grace_seconds = min(max(late_seconds, _GRACE_SECONDS), _MOST_GRACE_SECONDS)
+        is_own_fault = late_seconds > _OWN_DELAY_SECONDS and now - self._heard_at < _LATELY_SECONDS
+        self._timer = self._loop.call_later(grace_seconds, self._look, is_own_fault)
+
+    def _look(self, is_own_fault: bool) -> None:
         """Give up what is late, and the connection if its oldest command is overdue."""
         self._timer, self._look_at = None, inf
         if not self._waiting:
@@ -209,7 +225,11 @@ class MultiplexedConnection(asyncio.Protocol):
             if future.done():
                 continue
             if deadline <= now:
-                future.set_exception(StoreUnavailable("Redis did not answer in time"))
+                future.set_exception(
+                    StoreUnavailable("no time to listen to Redis")
+                    if is_own_fault
+                    else TooLate("Redis did not answer in time")
+                )
             elif deadline < look_at:
                 look_at = deadline
         self._look_again_at(max(look_at, now + _LOOKS_APART_SECONDS))

@@ -4,16 +4,19 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from service.stores.connection import StoreUnavailable
-from service.stores.multiplexed.connection import Limits, MultiplexedConnection
+from service.stores.multiplexed.breaker import Breakers, Changed
+from service.stores.multiplexed.connection import Limits, MultiplexedConnection, TooLate, encoded
 from service.stores.multiplexed.opening import open_connection
 from service.stores.redis_url import Address
 
 SHORTEST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 1.0
 
+_PING: Final = encoded(("PING",))
 _log = logging.getLogger(__name__)
 
 
@@ -28,9 +31,11 @@ class NodeLink:
         limits: of each connection.
         must_be_primary: whether a replica is refused.
         on_trouble: called whenever the connection is lost or an attempt has failed.
+        on_change: is told of breakers that open or close.
 
     Attributes:
         connection: to send commands on; ``None`` while there is none.
+        breakers: to be looked at before anything is sent, and told by :meth:`missed` what was not answered in time.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class NodeLink:
         *,
         must_be_primary: bool = False,
         on_trouble: Callable[[], None] = lambda: None,
+        on_change: Changed = lambda _patience, _is_open: None,
     ) -> None:
         self._locate = locate
         self._limits = limits
@@ -51,7 +57,10 @@ class NodeLink:
         self._failures = 0
         self._first_attempt: asyncio.Event | None = None
         self._reason = "not connected yet"
+        self._probing: asyncio.Task[None] | None = None
+        self._is_back = asyncio.Event()
         self.connection: MultiplexedConnection | None = None
+        self.breakers = Breakers(on_change)
 
     def open(self) -> None:
         """Start connecting, in the background."""
@@ -88,7 +97,7 @@ class NodeLink:
                 async with asyncio.timeout_at(deadline):
                     await self._first_attempt.wait()
             except TimeoutError:
-                raise StoreUnavailable("Redis: no connection in time") from None
+                raise TooLate("Redis: no connection in time") from None
             finally:
                 self._waiting -= 1
         if self.connection is None:
@@ -104,14 +113,24 @@ class NodeLink:
         if connection is self.connection and age_seconds >= self._limits.settled_seconds:
             connection.drop("the server takes no writes; looking for the one that does")
 
+    def missed(self, patience_seconds: float, deadline: float) -> None:
+        """Take note of a call that was not answered by its deadline, and begin to probe if that were too many."""
+        now = asyncio.get_running_loop().time()
+        begins = self.breakers.missed(patience_seconds, deadline=deadline, now=now)
+        if begins and self._probing is None and not self._is_closed:
+            self._probing = asyncio.create_task(self._probe(), name="Redis probe")
+
     async def close(self) -> None:
         """Drop the connection and stop reconnecting."""
         self._is_closed = True
         self._reason = "the connection has been closed"
-        task, self._task = self._task, None
-        if task is not None:
+        tasks = [task for task in (self._task, self._probing) if task is not None]
+        self._task = self._probing = None
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+        self.breakers.close(now=asyncio.get_running_loop().time())
         self._end_first_attempt()
         if self.connection is not None:
             self.connection.drop(self._reason)
@@ -144,8 +163,46 @@ class NodeLink:
                 self._fail(connection.lost)
                 return
             self.connection = connection
+            self._is_back.set()
             if self._failures:
                 _log.info("The connection to Redis is back")
+
+    async def _probe(self) -> None:
+        """Ask by PING, with growing pauses, until every breaker is closed again.
+
+        A new connection ends the pause: on it things may be well again.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            while self.breakers.are_open:
+                self._is_back.clear()
+                pause = self.breakers.probed(await self._answered_pings(), now=loop.time())
+                if self.breakers.are_open:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - no secret
+                            await self._is_back.wait()
+        finally:
+            self._probing = None
+
+    async def _answered_pings(self) -> set[float]:
+        """Send a PING for each patience, and return those within which one is answered.
+
+        One each, because who is late is judged by the connection: it knows whether the loop was, and not Redis.
+        """
+        if self.connection is None:
+            return set()
+        now = asyncio.get_running_loop().time()
+        patiences = tuple(self.breakers)
+        try:
+            pings = [self.connection.send(_PING, now + seconds) for seconds in patiences]
+        except StoreUnavailable:
+            return set()
+        outcomes = await asyncio.gather(*pings, return_exceptions=True)
+        return {
+            seconds
+            for seconds, outcome in zip(patiences, outcomes, strict=True)
+            if not isinstance(outcome, BaseException)
+        }
 
     def _fail(self, reason: str) -> None:
         if not self._failures:

@@ -6,6 +6,7 @@ from typing import Protocol
 from redis.asyncio.sentinel import Sentinel
 
 from service.stores.connection import NOT_YET, StoreUnavailable, unavailable_on_error
+from service.stores.multiplexed.breaker import Changed
 from service.stores.multiplexed.connection import CommandRefused, Limits
 from service.stores.multiplexed.link import NodeLink
 from service.stores.redis_url import Address
@@ -53,17 +54,24 @@ class OnePrimary:
     Args:
         address: of the server; with Sentinels how to log in to it.
         limits: of the connection.
+        on_change: is told of breakers that open or close.
         sentinel: redis-py's, closed by whoever made it.
         service: the Sentinels' name for it.
     """
 
     def __init__(
-        self, address: Address, limits: Limits, *, sentinel: Sentinel | None = None, service: str = ""
+        self,
+        address: Address,
+        limits: Limits,
+        on_change: Changed = lambda _patience, _is_open: None,
+        *,
+        sentinel: Sentinel | None = None,
+        service: str = "",
     ) -> None:
         self._address = address
         self._sentinel = sentinel
         self._service = service
-        self._link = NodeLink(self._locate, limits, must_be_primary=sentinel is not None)
+        self._link = NodeLink(self._locate, limits, must_be_primary=sentinel is not None, on_change=on_change)
 
     async def open(self) -> None:
         """See :meth:`Nodes.open`."""

@@ -5,10 +5,12 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from service.stores.connection import CONNECT_TIMEOUT_SECONDS, StoreUnavailable
+from service.stores.connection import StoreUnavailable
 from service.stores.multiplexed.connection import Limits, MultiplexedConnection, Part, encoded
 from service.stores.redis_url import Address
 
+_PATIENCE_SECONDS: Final = 1.0
+"""An attempt that began while the network was silent is not waited for when the next one would succeed."""
 _KEEPALIVE_IDLE_SECONDS: Final = 30
 """Shorter than the idle limits of the firewalls and load balancers that stand before hosted servers (350 s at AWS)."""
 
@@ -32,7 +34,7 @@ async def open_connection(
         StoreUnavailable: nothing answers in time, or the server refuses the login, is loading or is a replica.
     """
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             connection = await _connected(address, limits, on_lost)
             try:
                 await _shake_hands(connection, address, must_be_primary=must_be_primary)
@@ -80,7 +82,7 @@ async def _shake_hands(connection: MultiplexedConnection, address: Address, *, m
     if must_be_primary:
         commands.append(("ROLE",))
     commands.append(("PING",))
-    deadline = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     replies = [connection.send(encoded(command), deadline) for command in commands]
     # All of them are awaited, so that no failure is left unlooked at; the first one is told.
     outcomes = await asyncio.gather(*replies, return_exceptions=True)

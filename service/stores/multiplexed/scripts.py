@@ -7,12 +7,14 @@ from typing import Any, Final
 from redis.asyncio import RedisCluster
 
 from service.stores.connection import NOT_YET, Client, Script, StoreUnavailable
+from service.stores.multiplexed.breaker import Changed
 from service.stores.multiplexed.cluster import ClusterNodes
 from service.stores.multiplexed.connection import (
     CommandRefused,
     Limits,
     MultiplexedConnection,
     Part,
+    TooLate,
     encoded,
 )
 from service.stores.multiplexed.link import NodeLink
@@ -21,16 +23,22 @@ from service.stores.redis_url import RedisUrl, SentinelClient
 
 _MOST_REDIRECTIONS: Final = 5
 
+_LEFT_ALONE: Final = "Redis does not answer in time, and is left alone until it does"
+
 
 class Multiplexed:
     """The connections that all requests of a process share; commands fail until they are open.
 
     Args:
         limits: of each connection.
+        on_change: is told of breakers that open or close, by the patience of :meth:`within`.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, on_change: Changed = lambda _patience, _is_open: None
+    ) -> None:
         self._limits = limits or Limits()
+        self._on_change = on_change
         self.nodes: Nodes = NoNodes()
 
     def within(self, seconds: float) -> "MultiplexedScripts":
@@ -50,11 +58,13 @@ class Multiplexed:
         parsed = RedisUrl.parse(url)
         address, nodes = parsed.address(), self.nodes
         if isinstance(client, RedisCluster):
-            nodes = ClusterNodes(client, address, self._limits)
+            nodes = ClusterNodes(client, address, self._limits, self._on_change)
         elif isinstance(client, SentinelClient):
-            nodes = OnePrimary(address, self._limits, sentinel=client.sentinels, service=parsed.service)
+            nodes = OnePrimary(
+                address, self._limits, self._on_change, sentinel=client.sentinels, service=parsed.service
+            )
         else:
-            nodes = OnePrimary(address, self._limits)
+            nodes = OnePrimary(address, self._limits, self._on_change)
         try:
             await nodes.open()
         except BaseException:
@@ -68,16 +78,18 @@ class Multiplexed:
         await nodes.close()
 
     async def ping(self, seconds: float) -> None:
-        """Return if every primary answers.
+        """Return if every primary answers, and is fast enough for everybody.
 
         Raises:
-            StoreUnavailable: one does not.
+            StoreUnavailable: one does not, or is left alone by those with little patience.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         links = self.nodes.links()
         if not links:
             raise StoreUnavailable(NOT_YET)
         for link in links:
+            if link.breakers.are_open:
+                raise StoreUnavailable(_LEFT_ALONE)
             connection = link.connection or await link.reached(deadline)
             await connection.send(encoded(("PING",)), deadline)
 
@@ -87,23 +99,36 @@ class MultiplexedScripts:
 
     Nothing is repeated except what the server says it did not begin: a script that it does not know, a command for
     another node.
+
+    Attributes:
+        seconds: that it waits for an answer.
     """
 
     def __init__(self, shared: Multiplexed, seconds: float) -> None:
         self._shared = shared
-        self._seconds = seconds
+        self.seconds = seconds
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """See :meth:`ScriptRunner.run`."""
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline = asyncio.get_running_loop().time() + self.seconds
         command = encoded(("EVALSHA", script.sha, len(keys), *keys, *arguments))
         # What _do does, written out: no coroutine inside another on every request's way.
         link = self._shared.nodes.link_of(keys[0])
-        connection = link.connection or await link.reached(deadline)
+        breaker = link.breakers[self.seconds]
+        if breaker.is_open:
+            raise StoreUnavailable(_LEFT_ALONE)
         try:
-            return await connection.send(command, deadline)
+            connection = link.connection or await link.reached(deadline)
+            reply = await connection.send(command, deadline)
         except CommandRefused as refused:
             problem = refused
+        except TooLate:
+            link.missed(self.seconds, deadline)
+            raise
+        else:
+            if breaker.strikes:
+                breaker.answered()
+            return reply
         try:
             if problem.code != "NOSCRIPT":
                 return await self._redirected(problem, command, link, connection, deadline)
@@ -114,23 +139,28 @@ class MultiplexedScripts:
 
     async def get(self, key: str) -> bytes | None:
         """See :meth:`ScriptRunner.get`."""
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline = asyncio.get_running_loop().time() + self.seconds
         stored: bytes | None = await self._do(key, ("GET", key), deadline)
         return stored
 
     async def length(self, key: str) -> int:
         """See :meth:`ScriptRunner.length`."""
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline = asyncio.get_running_loop().time() + self.seconds
         return int(await self._do(key, ("XLEN", key), deadline))
 
     async def _do(self, key: str, parts: tuple[Part, ...], deadline: float) -> Any:
         link = self._shared.nodes.link_of(key)
-        connection = link.connection or await link.reached(deadline)
+        if link.breakers[self.seconds].is_open:
+            raise StoreUnavailable(_LEFT_ALONE)
         command = encoded(parts)
         try:
+            connection = link.connection or await link.reached(deadline)
             return await connection.send(command, deadline)
         except CommandRefused as refused:
             return await self._redirected(refused, command, link, connection, deadline)
+        except TooLate:
+            link.missed(self.seconds, deadline)
+            raise
 
     async def _redirected(
         self,

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 
 import pytest
+import uvloop
 from redis import Redis
 
 from recommender.events import Event, EventItem, EventName
@@ -23,6 +25,7 @@ from service.stores.embedded import EmbeddedValkey
 from service.stores.keys import Keyspace
 from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
+from tests.scripted_redis import OK, always, scripted_redis
 from tests.visitor_events import START, effect
 
 pytestmark = pytest.mark.anyio
@@ -152,6 +155,34 @@ async def test_a_server_that_hangs_is_given_up_after_one_try() -> None:
             with pytest.raises(StoreUnavailable, match="Timeout"), unavailable_on_error():
                 await client.execute_command("INCR", "a")
     assert asked.count(b"INCR") == 1
+
+
+def test_a_connection_that_was_reset_while_it_was_idle_is_unavailable() -> None:
+    """On the service's own event loop such a failure is a RuntimeError, which no caller expects of a Redis away."""
+
+    async def ask_after_a_reset() -> None:
+        async with scripted_redis() as server, connected(server.url, timeout_seconds=5) as client:
+            server.answer = always(OK)
+            await client.execute_command("ECHO", "hello")
+            accepted = server.accepted
+            server.reset()
+            deadline = time.monotonic() + 30
+            while server.open_connections:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.001)
+            with pytest.raises(StoreUnavailable), unavailable_on_error():
+                await client.execute_command("ECHO", "hello")
+            await client.execute_command("ECHO", "hello")
+            assert server.accepted > accepted
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask_after_a_reset())
+
+
+def test_other_mistakes_stay_what_they_are() -> None:
+    """A defect must not look as if Redis were away."""
+    with pytest.raises(RuntimeError, match="a defect"), unavailable_on_error():
+        raise RuntimeError("a defect")
 
 
 async def test_bytes_of_another_format_are_unavailable(client: Client, keyspace: Keyspace) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from service.tallies import SecondsHistogram, Tallies
+from service.metrics.tallies import SecondsHistogram, Tallies
 
 BOUNDS = (0.001, 0.01, 0.1, 1.0)
 SECONDS = st.one_of(st.sampled_from([0.0, *BOUNDS]), st.floats(0, 2))

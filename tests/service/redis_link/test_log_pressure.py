@@ -7,8 +7,8 @@ import pytest
 
 from recommender.events import Event, EventItem, EventName
 from recommender.visitor.state import EMPTY_STATE
-from service.log_pressure import EventsRefused, GuardedStore, Limits, Pressure, PressureWatch
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
+from service.redis_link.log_pressure import EventsRefused, GuardedStore, Limits, Pressure, PressureWatch
 from service.stores.connection import StoreUnavailable
 from service.stores.memory import MemoryVisitorStore
 from tests.visitor_events import START, effect
@@ -124,14 +124,14 @@ async def test_the_log_need_not_be_counted_at_every_look() -> None:
 async def test_a_guarded_store_refuses_events_and_nothing_else() -> None:
     """Who is known is still read, marked as seen and given a homepage; with room again events come through."""
     store = MemoryVisitorStore()
-    is_refusing = False
+    pressure = Pressure(LIMITS)
     metrics = Metrics()
-    guarded = GuardedStore(store, lambda: is_refusing, metrics)
+    guarded = GuardedStore(store, lambda: pressure, metrics)
     one, two = (
         effect(Event(EventName.VIEW_ITEM, name, START, "browser", (EventItem("a"),))) for name in ("e1", "e2")
     )
     assert (await guarded.apply("anna", [one], now=START)).accepted == 1
-    is_refusing = True
+    pressure = pressure.with_log(2000)
     with pytest.raises(EventsRefused):
         await guarded.apply("anna", [two], now=START)
     assert (await guarded.apply("anna", (), now=START + 100)).state.last_seen == START + 100
@@ -139,5 +139,17 @@ async def test_a_guarded_store_refuses_events_and_nothing_else() -> None:
     assert (await guarded.read("anna")) != EMPTY_STATE
     assert len(store.logged("anna")) == 1
     assert 'kabin_events_total{outcome="refused"} 1.0' in metrics.exposition("")[0].decode()
-    is_refusing = False
+    pressure = pressure.with_log(0)
     assert (await guarded.apply("anna", [two], now=START)).accepted == 1
+
+
+@pytest.mark.parametrize("crowded", [Pressure(LIMITS).with_log(900), Pressure(LIMITS).with_memory(70.0)])
+async def test_strangers_are_refused_before_others(crowded: Pressure) -> None:
+    """A flood of visitors who never come back uses up the first part of a limit, and customers have the rest."""
+    guarded = GuardedStore(MemoryVisitorStore(), lambda: crowded, Metrics())
+    event = effect(Event(EventName.VIEW_ITEM, "e1", START, "browser", (EventItem("a"),)))
+    assert not crowded.is_refusing
+    with pytest.raises(EventsRefused):
+        await guarded.apply("stranger", [event], now=START, ttl_seconds=3600)
+    assert (await guarded.apply("stranger", (), now=START, ttl_seconds=3600)).state == EMPTY_STATE
+    assert (await guarded.apply("anna", [event], now=START)).accepted == 1

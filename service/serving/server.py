@@ -3,26 +3,24 @@
 import asyncio
 import functools
 import logging
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
-from service.metrics_folder import forget_process, prepare_multiprocess
+from service.serving.connections import KEEP_ALIVE_SECONDS, Connection
+from service.serving.http_server import Server
+from service.serving.workers import METRICS_FOLDER, Workers
 from service.settings import Settings, SettingsError, check_servable
 from service.stores.connection import StoreUnavailable, check_server, connected
 from service.stores.keys import Keyspace
-
-KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than the usual 60 s of a load balancer, so that it never writes to a connection just closed."""
 
 WORKER_HEALTHCHECK_SECONDS: Final = 60
 
@@ -37,9 +35,12 @@ LOGGING: Final[dict[str, Any]] = {
 }
 """Logs of every process go to standard error, a line each; there is no access log."""
 
-_METRICS_FOLDER: Final = "metrics"
+_OTHER_FILES: Final = 512
+"""Open files beside the clients' connections: Redis', the model's, the metrics'."""
 _CHECK_SECONDS: Final = 5.0
 _BACKLOG: Final = 2048
+_SEND_BUFFER_BYTES: Final = 256 * 1024
+"""Of one connection: the largest answer, the API's description, and some more."""
 _log = logging.getLogger(__name__)
 
 Build = Callable[[Settings], ASGIApp]
@@ -50,7 +51,10 @@ class ServerFailed(Exception):  # noqa: N818 - what happened
 
 
 def serve(settings: Settings, build: Build) -> None:
-    """Serve until SIGINT or SIGTERM; running requests get ``shutdown_timeout_seconds`` to finish.
+    """Serve until SIGINT or SIGTERM.
+
+    Then requests are still taken for ``shutdown_grace_seconds``, while ``/readyz`` tells load balancers, and those
+    running get ``shutdown_timeout_seconds`` to finish. A second signal ends everything at once.
 
     Args:
         settings: of this service, with a ``redis_url``.
@@ -63,6 +67,7 @@ def serve(settings: Settings, build: Build) -> None:
     """
     check_servable(settings)
     asyncio.run(_check_redis(settings))
+    settings = _with_files_for(settings)
     with _listening(settings) as listener:
         _log.info("Kabin answers on http://%s", _authority(listener))
         if settings.workers == 1:
@@ -86,10 +91,29 @@ async def _check_redis(settings: Settings) -> None:
         _log.warning("starting without Redis: %s", error)
 
 
+def _with_files_for(settings: Settings) -> Settings:
+    """Allow this process, and the workers it starts, the open files that its connections need, or fewer connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + _OTHER_FILES
+    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    if files == wanted:
+        return settings
+    most = max(files - _OTHER_FILES, 16)
+    _log.warning(
+        "a process may open %d files here (ulimit -Hn), so each worker keeps %d connections, not KABIN_MAX_CONNECTIONS=%d",
+        hard,
+        most,
+        settings.max_connections,
+    )
+    return settings.model_copy(update={"max_connections": most})
+
+
 def _serve_here(settings: Settings, build: Build, listener: socket.socket) -> None:
     try:
         with _outliving_signals():
-            uvicorn.Server(_config(settings, build)).run(sockets=[listener])
+            Server(_config(settings, build)).run(sockets=[listener])
     except SystemExit:
         raise ServerFailed("the service could not start; the log above says why") from None
 
@@ -97,7 +121,7 @@ def _serve_here(settings: Settings, build: Build, listener: socket.socket) -> No
 def _serve_in_workers(settings: Settings, build: Build, listener: socket.socket) -> None:
     # What would fail in every worker fails here, once; a worker that dies of it would be started again for ever.
     build(settings)
-    supervisor = _Workers(settings, build, listener)
+    supervisor = Workers(_config(settings, build), listener, settings.data_dir / METRICS_FOLDER)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise ServerFailed("a worker could not start; the log above says why")
@@ -127,7 +151,7 @@ def _config(settings: Settings, build: Build) -> uvicorn.Config:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=LOGGING,
@@ -151,26 +175,11 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         raise SettingsError(f"cannot listen on {settings.host} port {settings.port}: {reason}") from error
     with listener:
         listener.set_inheritable(True)
+        # Inherited by every connection: the system would buffer 4 MB for each client that does not read.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         yield listener
 
 
 def _authority(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class _Workers(Multiprocess):
-    """uvicorn's supervisor, which also forgets the metrics of workers that have died."""
-
-    def __init__(self, settings: Settings, build: Build, listener: socket.socket) -> None:
-        self._metrics_dir: Path = settings.data_dir / _METRICS_FOLDER
-        prepare_multiprocess(self._metrics_dir)
-        super().__init__(_config(settings, build), sockets=[listener])
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace workers that died, and drop their gauges."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            if pid is not None:
-                forget_process(pid, self._metrics_dir)

@@ -4,17 +4,21 @@ from collections import Counter as Counts
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from recommender.model.training_record import RESULTS
-from service.tallies import SecondsHistogram, Tallies
+from service.metrics.resilience import ResilienceMetrics
+from service.metrics.state import StateMetrics
+from service.metrics.tallies import SecondsHistogram, Tallies
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OUTCOMES: Final = ("accepted", "duplicate", "ignored", "rejected", "refused")
+IdentificationOutcome = Literal["merged", "known", "signed_out", "not_stored", "refused", "unavailable"]
+"""Something was merged, nothing was there to merge, a fresh visitor, no consent, 401 or 403, 503."""
+IDENTIFICATIONS: Final[tuple[IdentificationOutcome, ...]] = get_args(IdentificationOutcome)
 _MAX_EXPERIMENTS: Final = 200
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
@@ -24,6 +28,10 @@ class Metrics:
 
     Args:
         multiprocess_dir: folder that the workers share their values through; ``None`` with one process.
+
+    Attributes:
+        resilience: what goes wrong around the service.
+        state: what the process works with.
     """
 
     def __init__(self, multiprocess_dir: Path | None = None) -> None:
@@ -46,6 +54,9 @@ class Metrics:
         )
         for outcome in _OUTCOMES:
             self._events.labels(outcome)
+        self._shown_accepted = 0
+        self.resilience = ResilienceMetrics(registry)
+        self.state = StateMetrics(registry)
         self._bodies: defaultdict[tuple[int, ...], int] = defaultdict(int)
         self._decisions = Counter(
             "kabin_decisions", "Decisions by their outcome.", ["decision", "outcome"], registry=registry
@@ -65,6 +76,13 @@ class Metrics:
             registry=registry,
         )
         self._rate_limited = {scope: limited.labels(scope) for scope in ("visitor", "address")}
+        identified = Counter(
+            "kabin_identifications",
+            "Calls of POST /identify by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._identified = {outcome: identified.labels(outcome) for outcome in IDENTIFICATIONS}
         self._degraded = Counter("kabin_degraded_answers", "Answers given without Redis.", registry=registry)
         self._redis = SecondsHistogram(
             "kabin_redis_duration_seconds",
@@ -78,65 +96,6 @@ class Metrics:
         )
         for outcome in ("ok", "failed"):
             self._redis.labels(outcome)
-        self._model = self._gauge("kabin_model_info", "1 for the model in use.", "version")
-        self._model_created = self._gauge(
-            "kabin_model_created_timestamp_seconds", "When the model in use was trained."
-        )
-        self._model_failures = Counter(
-            "kabin_model_load_failures", "Published models that could not be loaded.", registry=registry
-        )
-        self._model_problem = Gauge(
-            "kabin_model_problem",
-            "1 while the published model cannot be used, and the last good one is; /readyz says why.",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self._training_result = self._gauge(
-            "kabin_training_last_result", "1 for what became of the last training.", "result"
-        )
-        self._training_finished = self._gauge(
-            "kabin_training_finished_timestamp_seconds", "When the last training ended."
-        )
-        self._catalog_version = self._gauge("kabin_catalog_version", "Version of the catalog in use.")
-        self._catalog_updated = self._gauge(
-            "kabin_catalog_updated_timestamp_seconds", "When this replica was last known to be fresh."
-        )
-        self._catalog_skus = self._gauge("kabin_catalog_skus", "SKUs in the catalog.")
-        self._model_version: str | None = None
-        self._experiments_version = self._gauge(
-            "kabin_experiments_version", "Version in Redis of the experiments in use."
-        )
-        self._experiments_updated = self._gauge(
-            "kabin_experiments_updated_timestamp_seconds",
-            "When the experiments in use were last known to be what is defined.",
-        )
-        self._experiments_problems = Gauge(
-            "kabin_experiments_problems",
-            "What is wrong with experiments or where they come from; /readyz says what.",
-            multiprocess_mode="livemax",
-            registry=registry,
-        )
-        self._experiments_failures = Counter(
-            "kabin_experiments_refresh_failures",
-            "Looks for changed experiments that failed; the last good ones stayed.",
-            ["source"],
-            registry=registry,
-        )
-
-        self._log_events = self._fullest("kabin_log_events", "Events that wait in Redis for the archive.")
-        self._memory_ratio = self._fullest(
-            "kabin_redis_memory_ratio", "Used share of the memory that the fullest Redis may take."
-        )
-        self._refusing = self._fullest(
-            "kabin_events_refusing", "1 while events are refused for want of room."
-        )
-
-    def _fullest(self, name: str, help_text: str) -> Gauge:
-        return Gauge(name, help_text, multiprocess_mode="livemax", registry=self._registry)
-
-    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
-        # The oldest live worker's value is the one to worry about.
-        return Gauge(name, help_text, labels, multiprocess_mode="livemin", registry=self._registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one HTTP request; ``route`` is the template, never the path."""
@@ -154,6 +113,11 @@ class Metrics:
         """Count the events of one body; refused are those that there was no room for."""
         self._bodies[accepted, duplicate, ignored, rejected, refused] += 1
 
+    @property
+    def accepted_events(self) -> int:
+        """How many events this process has accepted."""
+        return self._shown_accepted + sum(events[0] * bodies for events, bodies in self._bodies.items())
+
     def page(self, size: str, homepage: str, sources: Iterable[str]) -> None:
         """Count the decisions of one page: its size's action, its homepage's variant, each recommended item's source."""
         # Sorted out once a second: to count each outcome at once would be a dozen calls of every page.
@@ -170,6 +134,10 @@ class Metrics:
         """Count one request that was one too many of its visitor, or of its address."""
         self._rate_limited[scope].inc()
 
+    def identification(self, outcome: IdentificationOutcome) -> None:
+        """Count one call that said who a visitor is."""
+        self._identified[outcome].inc()
+
     def degraded(self) -> None:
         """Count one answer that had to do without Redis."""
         self._degraded.inc()
@@ -178,54 +146,10 @@ class Metrics:
         """Record one call to Redis."""
         (self._redis_seconds if ok else self._failed_redis_seconds).append(seconds)
 
-    def model(self, version: str | None, created_at: float) -> None:
-        """Record the model in use; ``created_at`` in Unix seconds, 0 without a model."""
-        if self._model_version is not None and self._model_version != version:
-            self._model.labels(self._model_version).set(0)
-        if version is not None:
-            self._model.labels(version).set(1)
-        self._model_version = version
-        self._model_created.set(created_at)
-
-    def model_failure(self) -> None:
-        """Count one published model that could not be loaded."""
-        self._model_failures.inc()
-
-    def model_problem(self, *, is_there: bool) -> None:
-        """Record whether something keeps the published model from being used."""
-        self._model_problem.set(is_there)
-
-    def training(self, result: str | None, finished_at: float) -> None:
-        """Record how the last training ended; ``finished_at`` in Unix seconds, 0 before the first."""
-        for each in RESULTS:
-            self._training_result.labels(each).set(each == result)
-        self._training_finished.set(finished_at)
-
-    def catalog(self, version: int, updated_at: float, skus: int) -> None:
-        """Record the state of this process's catalog replica."""
-        self._catalog_version.set(version)
-        self._catalog_updated.set(updated_at)
-        self._catalog_skus.set(skus)
-
-    def experiments(self, version: int, updated_at: float, problems: int) -> None:
-        """Record the experiments in use; ``updated_at`` in Unix seconds, 0 if they were never known to be fresh."""
-        self._experiments_version.set(version)
-        self._experiments_updated.set(updated_at)
-        self._experiments_problems.set(problems)
-
-    def experiments_failure(self, source: str) -> None:
-        """Count one look for changed experiments that failed: at ``redis``, ``file`` or ``growthbook``."""
-        self._experiments_failures.labels(source).inc()
-
-    def pressure(self, log_events: int | None, memory_percent: float | None, *, is_refusing: bool) -> None:
-        """Record how full Redis is; what is not known, or has no limit, is left at 0."""
-        self._log_events.set(log_events or 0)
-        self._memory_ratio.set((memory_percent or 0.0) / 100)
-        self._refusing.set(is_refusing)
-
     def flush(self) -> None:
         """Show what was tallied, to other workers too: once a second, and before the process ends."""
         count = self._tallies.count
+        self._shown_accepted = self.accepted_events
         for outcomes, bodies in self._bodies.items():
             for outcome, events in zip(_OUTCOMES, outcomes, strict=True):
                 if events:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
 from recommender.decisions.running import ExperimentSummary
+from service.history.visitor_events import HeldEvent, VisitorEvents
 from service.stores.catalog import CatalogChange, CatalogStore
 from service.stores.connection import NOT_YET, StoreUnavailable
 from service.stores.erasures import Erasure, Erasures
@@ -100,6 +101,19 @@ class LateErasures:
         if self.target is None:
             raise StoreUnavailable(NOT_YET)
         return self.target
+
+
+class LateVisitorEvents:
+    """Visitors' events that cannot be read yet."""
+
+    def __init__(self) -> None:
+        self.target: VisitorEvents | None = None
+
+    async def of(self, visitor_id: str) -> list[HeldEvent]:
+        """See :meth:`service.history.visitor_events.VisitorEvents.of`."""
+        if self.target is None:
+            raise StoreUnavailable(NOT_YET)
+        return await self.target.of(visitor_id)
 
 
 class LateLoad:

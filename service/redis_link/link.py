@@ -6,16 +6,20 @@ After that the clients reconnect by themselves.
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Literal
 
 from recommender.departments import DepartmentTable
-from service.late_stores import (
+from service.history.archives import readable_archive
+from service.history.visitor_events import StoredVisitorEvents
+from service.redis_link.late_stores import (
     LateCatalogStore,
     LateErasures,
     LateExperimentStore,
     LateLoad,
+    LateVisitorEvents,
 )
-from service.replica import CatalogReplica
+from service.redis_link.replica import CatalogReplica
 from service.settings import Settings
 from service.stores.catalog import RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
@@ -29,6 +33,8 @@ from service.stores.connection import (
 )
 from service.stores.erasures import RedisErasures
 from service.stores.experiments import RedisExperimentStore
+from service.stores.identifications import RedisIdentifications
+from service.stores.installation import RedisInstallation
 from service.stores.keys import Keyspace
 from service.stores.load import RedisLoad
 from service.stores.multiplexed.connection import Limits
@@ -42,7 +48,14 @@ BULK_TIMEOUT_SECONDS: Final = 30.0
 _FEWEST_WAITING: Final = 1024
 """Commands that may wait for Redis at once, however few requests a worker takes."""
 
+Caller = Literal["pages", "events"]
+"""Who waits for Redis, each with a patience of its own."""
+
 _log = logging.getLogger(__name__)
+
+
+def _nobody(_caller: Caller, _is_open: bool) -> None:
+    """Tell nobody."""
 
 
 class RedisLink:
@@ -51,29 +64,51 @@ class RedisLink:
     Args:
         settings: with a ``redis_url``.
         departments: the shop's department table.
+        on_breaker: is told when pages, or events, no longer wait for a server that is too slow for them, and when they
+            do again.
 
     Attributes:
         visitors: usable from the start; with the patience of a page.
+        follow_up_visitors: the same with what that leaves of the page's budget, for what comes after the first call.
         patient_visitors: the same, with the patience of ``POST /events``.
-        catalog_store: likewise.
+        identifications: usable from the start, with the patience of ``POST /events``.
+        installation: likewise.
+        catalog_store: usable from the start.
         experiments: likewise.
         erasures: likewise.
+        visitor_events: likewise.
         load: likewise.
         replica: ``None`` until Redis has been reached.
     """
 
-    def __init__(self, settings: Settings, departments: DepartmentTable) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        departments: DepartmentTable,
+        on_breaker: Callable[[Caller, bool], None] = _nobody,
+    ) -> None:
         self._settings = settings
         self._departments = departments
         self._keyspace = Keyspace(settings.redis_prefix)
         self._clients: list[Client] = []
         self._reason = NOT_YET
-        self._shared = Multiplexed(Limits(most_waiting=max(_FEWEST_WAITING, 4 * settings.max_in_flight)))
+        self._on_breaker = on_breaker
+        self._shared = Multiplexed(
+            Limits(most_waiting=max(_FEWEST_WAITING, 4 * settings.max_in_flight)), on_change=self._changed
+        )
         self.visitors = self._visitors_within(settings.redis_timeout_ms)
+        self.follow_up_visitors = self._visitors_within(settings.follow_up_timeout_ms)
         self.patient_visitors = self._visitors_within(settings.events_timeout_ms)
+        self.identifications = RedisIdentifications(
+            self._shared.within(settings.events_timeout_ms / 1000), self._keyspace, self._lifetimes
+        )
+        self.installation = RedisInstallation(
+            self._shared.within(settings.events_timeout_ms / 1000), self._keyspace
+        )
         self.catalog_store = LateCatalogStore()
         self.experiments = LateExperimentStore()
         self.erasures = LateErasures()
+        self.visitor_events = LateVisitorEvents()
         self.load = LateLoad()
         self.replica: CatalogReplica | None = None
 
@@ -100,11 +135,19 @@ class RedisLink:
         self._reason = ""
         self.experiments.target = RedisExperimentStore(client, keyspace)
         self.erasures.target = RedisErasures(client, keyspace)
+        self.visitor_events.target = StoredVisitorEvents(
+            bulk, keyspace, lambda: readable_archive(settings, bulk, keyspace)
+        )
         self.load.target = RedisLoad(client, self._shared.within(settings.events_timeout_ms / 1000), keyspace)
         self.catalog_store.target = RedisCatalogStore(
-            bulk, keyspace, default_currency=settings.default_currency, timezone=settings.feed_zone
+            bulk,
+            keyspace,
+            default_currency=settings.default_currency,
+            timezone=settings.feed_zone,
+            impatient=client,
         )
-        self.replica = CatalogReplica(RedisCatalogSource(bulk, keyspace), self._departments)
+        source = RedisCatalogSource(bulk, keyspace, impatient=client)
+        self.replica = CatalogReplica(source, self._departments)
         await self.replica.start()
 
     async def open_patiently(self) -> None:
@@ -152,6 +195,21 @@ class RedisLink:
             raise StoreUnavailable(self._reason)
         await self._shared.ping(self._settings.events_timeout_ms / 1000)
 
+    def _changed(self, patience_seconds: float, is_open: bool) -> None:
+        settings = self._settings
+        if patience_seconds == settings.follow_up_timeout_ms / 1000 != settings.redis_timeout_ms / 1000:
+            return  # It goes with pages, and what it costs them is a detail.
+        caller: Caller = "pages" if patience_seconds == settings.redis_timeout_ms / 1000 else "events"
+        if is_open:
+            _log.warning(
+                "Redis does not answer %s within %g ms: they go on without it until it does",
+                caller,
+                patience_seconds * 1000,
+            )
+        else:
+            _log.info("Redis answers %s in time again", caller)
+        self._on_breaker(caller, is_open)
+
     @property
     def _url(self) -> str:
         url = self._settings.redis_url
@@ -160,11 +218,14 @@ class RedisLink:
         return url.get_secret_value()
 
     def _visitors_within(self, timeout_ms: int) -> RedisVisitorStore:
-        lifetimes = Lifetimes(
+        return RedisVisitorStore(self._shared.within(timeout_ms / 1000), self._keyspace, self._lifetimes)
+
+    @property
+    def _lifetimes(self) -> Lifetimes:
+        return Lifetimes(
             state_seconds=self._settings.visitor_ttl_days * 86_400,
             session_gap_seconds=self._settings.session_gap_minutes * 60,
         )
-        return RedisVisitorStore(self._shared.within(timeout_ms / 1000), self._keyspace, lifetimes)
 
     async def _connect(self, timeout_seconds: float) -> Client:
         client = await connect(

@@ -14,7 +14,8 @@ from recommender.events import Event
 from recommender.homepage import HomepageVariant
 from recommender.visitor.effects import Effects
 from recommender.visitor.state import VisitorState
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
+from service.redis_link.data_loss import LossWatch
 from service.stores.connection import StoreUnavailable
 from service.stores.load import StoreLoad
 from service.stores.rates import Rate
@@ -75,6 +76,16 @@ class Pressure(NamedTuple):
         return self.log_is_full or self.memory_is_full
 
     @property
+    def is_near(self) -> bool:
+        """Whether events are refused, or soon will be: then there is no room for strangers."""
+        limits, events, percent = self.limits, self.log_events, self.memory_percent
+        return (
+            self.is_refusing
+            or (events is not None and _is_near(events, limits.log_events, self.log_is_full))
+            or (percent is not None and _is_near(percent, limits.memory_percent, self.memory_is_full))
+        )
+
+    @property
     def details(self) -> tuple[str, ...]:
         """What is the matter, for operators: why events are refused, or soon will be."""
         limits, found = self.limits, []
@@ -116,14 +127,18 @@ class PressureWatch:
         load: of the Redis that keeps the events.
         limits: beyond which they are refused.
         metrics: gauges of both.
+        losses: looks first whether there is still what was put there.
 
     Attributes:
         pressure: as of the last look.
     """
 
-    def __init__(self, load: StoreLoad, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, load: StoreLoad, limits: Limits, metrics: Metrics, losses: LossWatch | None = None
+    ) -> None:
         self._load = load
         self._metrics = metrics
+        self._losses = losses
         self.pressure = Pressure(limits)
 
     async def run(self) -> None:
@@ -141,10 +156,15 @@ class PressureWatch:
         Raises:
             StoreUnavailable: Redis does not answer.
         """
+        if self._losses is not None:
+            await self._losses.look()
         self.pressure = self.pressure.with_memory(await self._load.memory_percent())
         if at_log:
-            self.pressure = self.pressure.with_log(await self._load.log_events())
-        self._metrics.pressure(
+            log_events = await self._load.log_events()
+            self.pressure = self.pressure.with_log(log_events)
+            if self._losses is not None:
+                self._losses.note_log(log_events)
+        self._metrics.state.pressure(
             self.pressure.log_events, self.pressure.memory_percent, is_refusing=self.pressure.is_refusing
         )
 
@@ -152,18 +172,19 @@ class PressureWatch:
 class GuardedStore:
     """A visitors' store that takes no events while there is no room for them.
 
-    What grows nothing goes through: reading, and marking a visitor as seen. Its methods hand out the store's own
-    coroutines, so that a request pays for no layer.
+    What grows nothing goes through: reading, and marking a visitor as seen. Strangers, who are kept for a short time, are
+    refused before room runs out for those who have come back: so a flood of them shuts out no customer. Its methods hand
+    out the store's own coroutines, so that a request pays for no layer.
 
     Args:
         store: behind it.
-        is_refusing: whether there is no room now.
+        pressure: as it is now.
         metrics: counts what is refused.
     """
 
-    def __init__(self, store: VisitorStore, is_refusing: Callable[[], bool], metrics: Metrics) -> None:
+    def __init__(self, store: VisitorStore, pressure: Callable[[], Pressure], metrics: Metrics) -> None:
         self._store = store
-        self._is_refusing = is_refusing
+        self._pressure = pressure
         self._metrics = metrics
 
     def apply(
@@ -180,9 +201,11 @@ class GuardedStore:
         Raises:
             EventsRefused: there is no room for the batch.
         """
-        if batch and self._is_refusing():
-            self._metrics.events(refused=len(batch))
-            raise EventsRefused("the event log has no room for more events now")
+        if batch:
+            pressure = self._pressure()
+            if pressure.is_near if ttl_seconds is not None else pressure.is_refusing:
+                self._metrics.events(refused=len(batch))
+                raise EventsRefused("the event log has no room for more events now")
         return self._store.apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds, rate=rate)
 
     def read(self, visitor_id: str) -> Coroutine[Any, Any, VisitorState]:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from recommender.departments import DepartmentTable
 from recommender.events import Event, EventItem, EventName
-from service.redis_link import RedisLink
+from service.redis_link.link import RedisLink
 from service.settings import Settings
 from service.stores.connection import StoreUnavailable, connected
 from service.stores.embedded import EmbeddedValkey

@@ -12,8 +12,8 @@ from recommender.catalog.rows import Row
 from recommender.catalog.segments import rows_by_item, segment_of
 from recommender.catalog.table import Table, TableError, encode_table
 from recommender.departments import DepartmentTable
-from service import replica as replica_module
-from service.replica import CatalogGone, CatalogReplica
+from service.redis_link import replica as replica_module
+from service.redis_link.replica import CatalogGone, CatalogReplica
 from service.stores.catalog_source import CatalogState, VersionedStep
 from service.stores.connection import StoreUnavailable
 from tests.catalog_rows import NOW, row

@@ -5,18 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.metrics import Metrics
-from service.metrics_folder import forget_process, multiprocess_dir, prepare_multiprocess
+from service.metrics.folder import forget_process, multiprocess_dir, prepare_multiprocess
+from service.metrics.metrics import Metrics
 
 WORKER = """
 import os, sys
 from pathlib import Path
-from service.metrics import Metrics
-from service.metrics_folder import multiprocess_dir
+from service.metrics.metrics import Metrics
+from service.metrics.folder import multiprocess_dir
 metrics = Metrics(multiprocess_dir())
 metrics.events(accepted=int(sys.argv[1]))
-metrics.catalog(int(sys.argv[1]), 5.0, 7)
-metrics.model("v1", 3.0)
+metrics.state.catalog(int(sys.argv[1]), 5.0, 7)
+metrics.state.model("v1", 3.0)
 metrics.flush()
 print(os.getpid())
 if "served" in sys.argv:
@@ -72,8 +72,8 @@ def test_a_single_process_reports_itself() -> None:
 def test_a_model_that_was_replaced_is_no_longer_in_use() -> None:
     """One version has the value 1."""
     metrics = Metrics()
-    metrics.model("a", 1.0)
-    metrics.model("b", 2.0)
+    metrics.state.model("a", 1.0)
+    metrics.state.model("b", 2.0)
     body = metrics.exposition("")[0].decode()
     assert 'kabin_model_info{version="a"} 0.0' in body
     assert 'kabin_model_info{version="b"} 1.0' in body

@@ -1,0 +1,1 @@
+"""The server process: its workers, its connections and its end."""
