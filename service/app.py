@@ -9,18 +9,23 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.crawlers import Crawlers
+from service.contract.problems import CONTENT_TYPE, Problem
 from service.experiments.editing import ExperimentEditor
 from service.exposures import Exposures
-from service.identity import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
-from service.log_pressure import GuardedStore
+from service.history.visitor_report import VisitorReports
+from service.identity.crawlers import Crawlers
+from service.identity.customer_tokens import CustomerTokens
+from service.identity.customers import CustomerIds, load_customer_ids
+from service.identity.identification import Identification
+from service.identity.tokens import ServerKey, VisitorCookie, VisitorTokens, load_signing_keys
 from service.openapi import build_openapi
 from service.personalization import Personalization
-from service.problems import CONTENT_TYPE, Problem
 from service.rate_limits import AddressRates
+from service.redis_link.log_pressure import GuardedStore
 from service.routes.catalog import CatalogRoutes
 from service.routes.experiments import ExperimentRoutes
 from service.routes.front import Front
+from service.routes.identify import IdentifyRoutes
 from service.routes.items import ItemRoutes
 from service.routes.origins import OriginPolicy
 from service.routes.personalize import PersonalizeRoutes
@@ -30,11 +35,13 @@ from service.routes.status import StatusRoutes
 from service.routes.storefront import StorefrontRoutes
 from service.routes.visitors import VisitorRoutes
 from service.services import Services, live_services
+from service.serving.connections import RULES, ConnectionRules
+from service.serving.drain import Drain
+from service.serving.surge import Surge
 from service.settings import Settings
 from service.storefront.bundle import load_bundle
 from service.stores.rates import Rate
 from service.tickets import ExposureTickets
-from service.visitor_report import VisitorReports
 
 __all__ = ["Services", "build", "create_app", "live_services", "visitor_cookie"]
 
@@ -62,11 +69,22 @@ def create_app(settings: Settings, services: Services) -> Starlette:
         OSError: no signing keys are configured and none can be kept in the data folder.
         BundleError: the storefront script is missing from the installation.
     """
+    drain = Drain(settings.shutdown_grace_seconds)
+    rules = ConnectionRules(
+        settings.max_connections,
+        settings.body_timeout_seconds,
+        drain,
+        services.metrics.resilience.connection_ended,
+        Surge(
+            max(settings.max_in_flight // 2, 1),
+            lambda path: services.metrics.request(path, "POST", 503, 0.0),
+        ),
+    )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ConnectionRules]]:
         async with services.running():
-            yield
+            yield {RULES: rules}
 
     async def unmatched(request: Request, _error: Exception) -> Response:
         services.metrics.request("unmatched", request.method, 404, 0.0)
@@ -74,13 +92,13 @@ def create_app(settings: Settings, services: Services) -> Starlette:
         return Response(problem.body(), 404, media_type=CONTENT_TYPE.decode())
 
     return Front(
-        _resources(settings, services),
+        _resources(settings, services, drain),
         exception_handlers={HTTPException: unmatched, Exception: _crashed},
         lifespan=lifespan,
     )
 
 
-def _resources(settings: Settings, services: Services) -> list[Resource]:
+def _resources(settings: Settings, services: Services, drain: Drain) -> list[Resource]:
     keys = load_signing_keys([key.get_secret_value() for key in settings.signing_keys], settings.data_dir)
     tokens = VisitorTokens(keys)
     edge = Edge(
@@ -97,9 +115,19 @@ def _resources(settings: Settings, services: Services) -> list[Resource]:
         services.clock,
         session_gap_seconds=settings.session_gap_minutes * 60,
     )
-    pages = _pages(settings, services, tokens, ExposureTickets(keys))
+    customers = _customers(settings)
+    reception = _reception(settings, tokens, customers)
+    pages = _pages(settings, services, reception, ExposureTickets(keys))
+    identities = _identities(settings, services, tokens, customers, reception)
     items = ItemRoutes(services.knowledge, services.clock)
-    visitors = VisitorRoutes(reports, services.erasures, tokens)
+    visitors = VisitorRoutes(
+        reports,
+        services.visitor_events,
+        services.erasures,
+        services.identifications,
+        tokens=tokens,
+        customers=customers,
+    )
     catalog = CatalogRoutes(
         services.catalog, services.refresh_catalog, max_body_bytes=settings.max_catalog_mb * 1024 * 1024
     )
@@ -113,12 +141,17 @@ def _resources(settings: Settings, services: Services) -> list[Resource]:
         last_training=services.last_training,
         experiments_status=services.experiments_status,
         pressure=services.pressure,
+        lost_at=services.lost_at,
+        drain=drain,
         clock=services.clock,
     )
     return [
-        Resource("/personalize", {"POST": pages.personalize}, access="browser", edge=edge),
+        Resource("/personalize", {"POST": pages.personalize}, access="browser", edge=edge, is_first=True),
         Resource("/events", {"POST": pages.events}, access="browser", edge=edge),
-        Resource("/items/{id:path}/similar", {"GET": items.similar}, access="browser", edge=edge),
+        Resource("/identify", {"POST": identities.identify}, access="browser", edge=edge),
+        Resource(
+            "/items/{id:path}/similar", {"GET": items.similar}, access="browser", edge=edge, is_first=True
+        ),
         Resource("/catalog", {"PUT": catalog.replace, "PATCH": catalog.update}, access="server", edge=edge),
         Resource("/items/{id:path}", {"DELETE": catalog.remove}, access="server", edge=edge),
         Resource(
@@ -163,26 +196,22 @@ def _storefront(edge: Edge) -> list[Resource]:
 
 
 def _pages(
-    settings: Settings, services: Services, tokens: VisitorTokens, tickets: ExposureTickets
+    settings: Settings, services: Services, reception: Reception, tickets: ExposureTickets
 ) -> PersonalizeRoutes:
-    store, patient = (
-        GuardedStore(visitors, lambda: services.pressure().is_refusing, services.metrics)
-        for visitors in (services.visitors, services.patient_visitors or services.visitors)
+    store, patient, follow_up = (
+        GuardedStore(visitors or services.visitors, services.pressure, services.metrics)
+        for visitors in (services.visitors, services.patient_visitors, services.follow_up_visitors)
     )
-    exposures = Exposures(tickets, store, services.knowledge, services.metrics, at=settings.exposure_at)
+    exposures = Exposures(tickets, follow_up, services.knowledge, services.metrics, at=settings.exposure_at)
     personalization = Personalization(
         store,
         patient,
         services.knowledge,
         services.metrics,
         exposures,
+        follow_up_store=follow_up,
         rate=_visitor_rate(settings),
-    )
-    reception = Reception(
-        tokens,
-        visitor_cookie(settings),
-        storage_consent=settings.storage_consent,
-        max_events=settings.max_events,
+        first_visit_seconds=settings.first_visit_ttl_minutes * 60,
     )
     return PersonalizeRoutes(
         personalization,
@@ -192,6 +221,41 @@ def _pages(
         max_body_bytes=settings.max_body_kb * 1024,
         body_timeout_seconds=settings.body_timeout_seconds,
     )
+
+
+def _reception(settings: Settings, tokens: VisitorTokens, customers: CustomerIds) -> Reception:
+    return Reception(
+        tokens,
+        visitor_cookie(settings),
+        customers,
+        storage_consent=settings.storage_consent,
+        max_events=settings.max_events,
+    )
+
+
+def _identities(
+    settings: Settings,
+    services: Services,
+    tokens: VisitorTokens,
+    customers: CustomerIds,
+    reception: Reception,
+) -> IdentifyRoutes:
+    return IdentifyRoutes(
+        Identification(services.identifications),
+        reception,
+        tokens,
+        customers=customers,
+        customer_tokens=CustomerTokens([key.get_secret_value() for key in settings.customer_token_key]),
+        metrics=services.metrics,
+        clock=services.clock,
+        max_body_bytes=settings.max_body_kb * 1024,
+        body_timeout_seconds=settings.body_timeout_seconds,
+    )
+
+
+def _customers(settings: Settings) -> CustomerIds:
+    key = settings.customer_key
+    return load_customer_ids(None if key is None else key.get_secret_value(), settings.data_dir)
 
 
 def _visitor_rate(settings: Settings) -> Rate | None:

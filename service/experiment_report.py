@@ -20,8 +20,8 @@ from recommender.experiments.outcomes.prices import PricedCatalog, Prices
 from recommender.experiments.outcomes.table import Exposures, OutcomeTable
 from recommender.experiments.outcomes.visitor import OutcomeRules
 from service.catalog_costs import read_costs
-from service.exposed_visitors import Progress, exposed_visitors
-from service.history import HistoryCounts
+from service.history.exposed_visitors import Progress, exposed_visitors
+from service.history.history import HistoryCounts
 from service.stores.archive import Archive
 from service.stores.catalog_source import CatalogSource
 from service.stores.experiments import ExperimentPhase, JournalDamaged

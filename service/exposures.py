@@ -11,7 +11,7 @@ from recommender.decisions.question import PageType
 from recommender.events import Event, EventName, ExperimentShown
 from recommender.visitor.effects import Effects, effects_of
 from service.knowledge import Knowledge
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.stores.connection import StoreUnavailable
 from service.stores.visitors import Applied, VisitorStore
 from service.tickets import MAX_VARIATION, ExposureTickets, Ticket, plain_decision_id
@@ -152,8 +152,9 @@ class Exposures:
     def count(self, batch: Batch, applied: Applied) -> None:
         """Count the exposures of events that are in the log now."""
         for (event, _), is_new in zip(batch, applied.is_new, strict=True):
-            for shown in event.experiments if is_new else ():
-                self._metrics.exposure(shown.experiment_id)
+            if is_new and event.experiments:
+                for shown in event.experiments:
+                    self._metrics.exposure(shown.experiment_id)
 
     async def record(self, visitor_id: str, event: Event) -> None:
         """Keep the exposures of an answer to a server; if they cannot be kept, nothing happens."""

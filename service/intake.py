@@ -11,15 +11,15 @@ from recommender.events import Event
 from recommender.visitor.effects import Effects, effects_of
 from recommender.visitor.ledger import ledger_of
 from recommender.visitor.state import EMPTY_STATE, VisitorState
-from service.answers import EventsAnswer
+from service.contract.answers import EventsAnswer
+from service.contract.wire import CheckedEvents
 from service.exposures import Batch, Exposures
 from service.knowledge import Knowledge
-from service.log_pressure import EventsRefused
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
+from service.redis_link.log_pressure import EventsRefused
 from service.stores.connection import StoreUnavailable
 from service.stores.rates import Rate
 from service.stores.visitors import RateLimited, VisitorStore
-from service.wire import CheckedEvents
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -47,7 +47,10 @@ class EventIntake:
         knowledge: says what events mean.
         metrics: counts events, and calls of the store.
         exposures: knows which are believed.
-        rate: how often a browser may ask for its visitor; any number of times if not given.
+        rate: how often a browser may ask for its visitor; any number of times if not given. A request whose visitor
+            was made up for it does not count: nothing can have been asked before, and nothing need be remembered.
+        first_visit_seconds: how long a visitor is kept who has not come back with their id yet, so that a flood of
+            requests without one cannot fill the store; its default if not given.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class EventIntake:
         exposures: Exposures,
         *,
         rate: Rate | None,
+        first_visit_seconds: int | None = None,
     ) -> None:
         self._store = store
         self._patient_store = patient_store
@@ -66,6 +70,7 @@ class EventIntake:
         self._metrics = metrics
         self._exposures = exposures
         self._rate = rate
+        self._first_visit_seconds = first_visit_seconds
 
     async def remember(
         self,
@@ -75,6 +80,7 @@ class EventIntake:
         parameters: AffinityParameters,
         *,
         is_server: bool,
+        is_first_visit: bool = False,
         now: float,
     ) -> Remembered:
         """Apply a page's events and return the visitor with them, from memory alone if Redis is out of reach.
@@ -85,21 +91,25 @@ class EventIntake:
             catalog: says what was viewed or bought.
             parameters: of discount affinity, as of now.
             is_server: whether the shop's server asks; it may as often as it likes.
+            is_first_visit: whether the visitor's id was issued by this very request.
             now: Unix seconds.
 
         Raises:
             RateLimited: the visitor asks too often; nothing was kept.
         """
-        batch = self._batch(visitor_id, checked.events, catalog, parameters, now)
+        batch = self._batch(
+            visitor_id, checked.events, catalog, parameters, now=now, is_first_visit=is_first_visit
+        )
         if visitor_id is None:
             events = self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
             return Remembered(_in_memory(batch), events, is_degraded=False, redis_seconds=0.0)
         store, are_refused = self._store, False
-        rate = None if is_server else self._rate
+        rate = None if is_server or is_first_visit else self._rate
+        ttl_seconds = self._first_visit_seconds if is_first_visit else None
         started = time.perf_counter()
         try:
             try:
-                applied = await store.apply(visitor_id, batch, now=now, rate=rate)
+                applied = await store.apply(visitor_id, batch, now=now, ttl_seconds=ttl_seconds, rate=rate)
             except EventsRefused:  # Then the visitor is seen as without them.
                 are_refused = True
                 applied = await store.apply(visitor_id, (), now=now, rate=rate)
@@ -123,7 +133,13 @@ class EventIntake:
         return Remembered(state, events, is_degraded=False, redis_seconds=seconds)
 
     async def keep(
-        self, visitor_id: str | None, checked: CheckedEvents, *, is_server: bool, now: float
+        self,
+        visitor_id: str | None,
+        checked: CheckedEvents,
+        *,
+        is_server: bool,
+        is_first_visit: bool = False,
+        now: float,
     ) -> EventsAnswer:
         """Put a batch of events into the log and the visitor's state.
 
@@ -134,13 +150,23 @@ class EventIntake:
         """
         knowledge = self._knowledge
         parameters = knowledge.affinity_parameters(now)
-        batch = self._batch(visitor_id, checked.events, knowledge.catalog, parameters, now)
+        batch = self._batch(
+            visitor_id,
+            checked.events,
+            knowledge.catalog,
+            parameters,
+            now=now,
+            is_first_visit=is_first_visit,
+        )
         if visitor_id is None or not batch:
             return self._counted(checked, kept=0, duplicate=0, unstored=len(batch))
         started = time.perf_counter()
         try:
-            rate = None if is_server else self._rate
-            applied = await self._patient_store.apply(visitor_id, batch, now=now, rate=rate)
+            rate = None if is_server or is_first_visit else self._rate
+            ttl_seconds = self._first_visit_seconds if is_first_visit else None
+            applied = await self._patient_store.apply(
+                visitor_id, batch, now=now, ttl_seconds=ttl_seconds, rate=rate
+            )
         except EventsRefused:
             raise
         except RateLimited:
@@ -159,11 +185,15 @@ class EventIntake:
         events: Sequence[Event],
         catalog: Catalog,
         parameters: AffinityParameters,
+        *,
         now: float,
+        is_first_visit: bool,
     ) -> list[tuple[Event, Effects]]:
         """Return what events do, exposures as far as they can be believed."""
         if events and visitor_id is not None:
             events = self._exposures.confirmed(events, visitor_id, now=now)
+        if is_first_visit:
+            events = [msgspec.structs.replace(event, is_first_visit=True) for event in events]
         return [(event, effects_of(event, catalog, parameters)) for event in events]
 
     def _counted(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final, Generic, Protocol, TypeVar
 
 from recommender.model import ModelError
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -127,17 +127,17 @@ class ModelWatch(Generic[M]):
             return
         retired = [self._before]
         self._before, self.current = self.current, model
-        self._metrics.model(model.version, model.created_at)
+        self._metrics.state.model(model.version, model.created_at)
         _log.info("model %s is in use", model.version)
         # Unmapping 270 MB takes 10 to 25 ms, in which the event loop would answer nobody.
         await asyncio.to_thread(retired.clear)
 
     def _report(self, problem: str | None) -> None:
         if problem is not None and problem != self.problem:
-            self._metrics.model_failure()
+            self._metrics.state.model_failure()
             _log.error("a published model cannot be used, the last good one stays: %s", problem)
         self.problem = problem
-        self._metrics.model_problem(is_there=problem is not None)
+        self._metrics.state.model_problem(is_there=problem is not None)
 
 
 def _give_way() -> None:

@@ -1,28 +1,28 @@
 """The use case behind ``POST /personalize`` and ``POST /events``: keep the events, read the visitor, decide."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from recommender.catalog.catalog import Catalog
-from recommender.decisions.attributes import Attribute, visitor_attributes
+from recommender.decisions.attributes import NO_ATTRIBUTES, Attribute, visitor_attributes
 from recommender.decisions.decision import Decision, affinity_of, decide
 from recommender.decisions.policy import AssignedExperiment
 from recommender.decisions.question import Question
 from recommender.events import SECONDS_PER_DAY, Event, EventName
 from recommender.identifiers import key_of
-from service.answers import EventsAnswer
+from service.contract.answers import EventsAnswer
+from service.contract.wire import CheckedEvents
 from service.exposures import Exposures
 from service.intake import EventIntake
 from service.knowledge import Knowledge
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.stores.connection import StoreUnavailable
 from service.stores.rates import Rate
 from service.stores.visitors import VisitorStore
-from service.wire import CheckedEvents
 
 
 class Circumstances(msgspec.Struct, frozen=True):
@@ -32,15 +32,17 @@ class Circumstances(msgspec.Struct, frozen=True):
         attributes: the page's own, for conditions of experiments.
         forced: variation by experiment, for quality assurance.
         is_preview: whether anything is forced; then nothing of the answer is an exposure, or remembered.
-        is_crawler: whether no shopper sits at it; then there are no experiments.
+        is_shopper: whether somebody sits at it; otherwise there are no experiments.
         is_server: whether the shop's server asks.
+        is_first_visit: whether the visitor's id was issued by this very request.
     """
 
     attributes: Mapping[str, Attribute] = MappingProxyType({})
     forced: Mapping[str, int] = MappingProxyType({})
     is_preview: bool = False
-    is_crawler: bool = False
+    is_shopper: bool = True
     is_server: bool = False
+    is_first_visit: bool = False
 
 
 ORDINARY: Final = Circumstances()
@@ -71,7 +73,9 @@ class Personalization:
         metrics: Metrics,
         exposures: Exposures,
         *,
+        follow_up_store: VisitorStore | None = None,
         rate: Rate | None = None,
+        first_visit_seconds: int | None = None,
     ) -> None:
         """Take the collaborators.
 
@@ -81,13 +85,24 @@ class Personalization:
             knowledge: catalog, model and policy.
             metrics: counts events and decisions.
             exposures: to experiments; knows which are believed.
+            follow_up_store: the same store for what comes after the first call; ``store`` if not given.
             rate: how often a browser may ask for its visitor; any number of times if not given.
+            first_visit_seconds: how long a visitor is kept who has not come back with their id yet; the store's
+                default if not given.
         """
-        self._store = store
+        self._follow_up_store = follow_up_store or store
         self._knowledge = knowledge
         self._metrics = metrics
         self._exposures = exposures
-        self._intake = EventIntake(store, patient_store, knowledge, metrics, exposures, rate=rate)
+        self._intake = EventIntake(
+            store,
+            patient_store,
+            knowledge,
+            metrics,
+            exposures,
+            rate=rate,
+            first_visit_seconds=first_visit_seconds,
+        )
 
     async def answer(
         self,
@@ -117,24 +132,29 @@ class Personalization:
         model, catalog = knowledge.model, knowledge.catalog
         parameters = knowledge.affinity_parameters(now) if model is None else model.affinity
         remembered = await self._intake.remember(
-            visitor_id, checked, catalog, parameters, is_server=circumstances.is_server, now=now
+            visitor_id,
+            checked,
+            catalog,
+            parameters,
+            is_server=circumstances.is_server,
+            is_first_visit=circumstances.is_first_visit,
+            now=now,
         )
         state, is_degraded = remembered.state, remembered.is_degraded
         bought = _bought(checked.events, catalog)
         if bought:
-            question = replace(question, bought=bought)
+            question = msgspec.structs.replace(question, bought=bought)
         affinity = affinity_of(state, parameters, int(now // SECONDS_PER_DAY))
         assigned = knowledge.policy.assign(
             visitor_id,
-            visitor_attributes(question, state, affinity, circumstances.attributes),
+            visitor_attributes(question, state, affinity, circumstances.attributes)
+            if knowledge.policy.reads_attributes
+            else NO_ATTRIBUTES,
             state,
             forced=circumstances.forced,
-            counted=not circumstances.is_crawler,
+            counted=circumstances.is_shopper,
         )
         decision = decide(question, state, affinity, catalog, model, assigned.treatment, now=now)
-        may_pin = decision.homepage.pin and state.is_known and not circumstances.is_preview
-        if visitor_id is not None and may_pin:
-            await self._pin(visitor_id, decision, now)
         self._metrics.page(
             decision.size.action,
             decision.homepage.variant,
@@ -147,8 +167,11 @@ class Personalization:
         decision_id, exposures = self._exposures.identify(
             visitor_id, question.page_type, at_stake, decision, is_server=circumstances.is_server, now=now
         )
-        if visitor_id is not None and exposures is not None:
-            await self._exposures.record(visitor_id, exposures)
+        may_pin = (
+            decision.homepage.pin and state.is_known and not is_degraded and not circumstances.is_preview
+        )
+        if visitor_id is not None and (may_pin or exposures is not None):
+            await self._follow_up(visitor_id, decision if may_pin else None, exposures, now)
         return Answer(
             decision_id,
             decision,
@@ -161,14 +184,36 @@ class Personalization:
         )
 
     async def keep(
-        self, visitor_id: str | None, checked: CheckedEvents, *, is_server: bool = False, now: float
+        self,
+        visitor_id: str | None,
+        checked: CheckedEvents,
+        *,
+        is_server: bool = False,
+        is_first_visit: bool = False,
+        now: float,
     ) -> EventsAnswer:
         """Put a batch of events into the log and the visitor's state; see :meth:`EventIntake.keep`."""
-        return await self._intake.keep(visitor_id, checked, is_server=is_server, now=now)
+        return await self._intake.keep(
+            visitor_id, checked, is_server=is_server, is_first_visit=is_first_visit, now=now
+        )
+
+    async def _follow_up(
+        self, visitor_id: str, pinned: Decision | None, exposures: Event | None, now: float
+    ) -> None:
+        """Keep what a decision leads to; both at once, as together they may take what is left of the page's budget."""
+        if pinned is None:
+            if exposures is not None:
+                await self._exposures.record(visitor_id, exposures)
+        elif exposures is None:
+            await self._pin(visitor_id, pinned, now)
+        else:
+            await asyncio.gather(
+                self._pin(visitor_id, pinned, now), self._exposures.record(visitor_id, exposures)
+            )
 
     async def _pin(self, visitor_id: str, decision: Decision, now: float) -> None:
         try:
-            await self._store.pin_homepage(visitor_id, decision.homepage.variant, at=now)
+            await self._follow_up_store.pin_homepage(visitor_id, decision.homepage.variant, at=now)
         except StoreUnavailable:
             # The next page of the session decides anew, from the same evidence.
             return

@@ -16,23 +16,27 @@ from service.departments import load_departments
 from service.experiments.base import BaseDefinitions
 from service.experiments.live import watch_of
 from service.experiments.status import NOTHING_DEFINED, ExperimentsStatus
+from service.history.visitor_events import VisitorEvents
 from service.knowledge import Knowledge
-from service.late_stores import LateErasures, LateExperimentStore
-from service.log_pressure import NO_PRESSURE, Limits, Pressure, PressureWatch
-from service.metrics import Metrics
-from service.metrics_folder import multiprocess_dir
+from service.metrics.folder import multiprocess_dir
+from service.metrics.metrics import Metrics
 from service.model_watch import ModelWatch
-from service.redis_link import RedisLink
+from service.redis_link.data_loss import KnownId, LossWatch
+from service.redis_link.late_stores import LateErasures, LateExperimentStore, LateVisitorEvents
+from service.redis_link.link import RedisLink
+from service.redis_link.log_pressure import NO_PRESSURE, Limits, Pressure, PressureWatch
 from service.settings import Settings
 from service.stores.catalog import CatalogStore
 from service.stores.connection import StoreUnavailable
 from service.stores.erasures import Erasures
 from service.stores.experiments import ExperimentStore
+from service.stores.identifications import Identifications
 from service.stores.visitors import VisitorStore
 from service.tasks import end_tasks
 from service.training_watch import TrainingWatch
 
 MODELS_FOLDER: Final = "models"
+INSTALLATION_FILE: Final = "installation"
 
 _METRICS_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
@@ -48,7 +52,9 @@ class Services:
 
     Attributes:
         visitors: keeps states and events, with the patience of a page.
+        identifications: moves what is held of visitors to customers.
         patient_visitors: the same with the patience of ``POST /events``; not given, the same altogether.
+        follow_up_visitors: the same with the patience that a page has left after its first call; likewise.
         catalog: keeps the catalog.
         refresh_catalog: makes this process's replica of it catch up.
         knowledge: catalog and model in use.
@@ -62,12 +68,15 @@ class Services:
         base_experiments: what the file or GrowthBook defines.
         experiments_status: which definitions this process uses.
         erasures: forgets visitors.
+        visitor_events: every event that is held of a visitor.
         pressure: how full Redis is; events are refused by it.
+        lost_at: when Redis was found to have lost its data, if they have not been restored.
         running: opens what needs opening for the life of the application, and closes it.
         clock: Unix seconds now.
     """
 
     visitors: VisitorStore
+    identifications: Identifications
     catalog: CatalogStore
     refresh_catalog: Callable[[], Awaitable[None]]
     knowledge: Knowledge
@@ -78,12 +87,15 @@ class Services:
     running: Callable[[], AbstractAsyncContextManager[None]]
     clock: Callable[[], float] = time.time
     patient_visitors: VisitorStore | None = None
+    follow_up_visitors: VisitorStore | None = None
     experiments: ExperimentStore = field(default_factory=LateExperimentStore)
     refresh_experiments: Callable[[], Awaitable[None]] = _nothing
     base_experiments: Callable[[], BaseDefinitions | None] = lambda: None
     experiments_status: Callable[[], ExperimentsStatus] = lambda: NOTHING_DEFINED
     erasures: Erasures = field(default_factory=LateErasures)
+    visitor_events: VisitorEvents = field(default_factory=LateVisitorEvents)
     pressure: Callable[[], Pressure] = lambda: NO_PRESSURE
+    lost_at: Callable[[], float | None] = lambda: None
     last_training: Callable[[], TrainingRecord | None] = lambda: None
 
 
@@ -92,7 +104,7 @@ def live_services(settings: Settings) -> Services:
     metrics = Metrics(multiprocess_dir())
     departments = load_departments(settings.departments_file)
     nothing = Catalog.empty(departments)
-    link = RedisLink(settings, departments)
+    link = RedisLink(settings, departments, metrics.resilience.breaker)
     models_dir = settings.data_dir / MODELS_FOLDER
     watch = ModelWatch(
         lambda: current_version(models_dir),
@@ -111,7 +123,9 @@ def live_services(settings: Settings) -> Services:
         lambda: experiments.policy,
     )
     limits = Limits(settings.log_limit_events, settings.memory_limit_percent)
-    pressure = PressureWatch(link.load, limits, metrics)
+    known = KnownId(settings.data_dir / f"{INSTALLATION_FILE}-{settings.redis_prefix}")
+    losses = LossWatch(link.installation, known, metrics, time.time)
+    pressure = PressureWatch(link.load, limits, metrics, losses)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -142,7 +156,9 @@ def live_services(settings: Settings) -> Services:
 
     return Services(
         visitors=link.visitors,
+        identifications=link.identifications,
         patient_visitors=link.patient_visitors,
+        follow_up_visitors=link.follow_up_visitors,
         catalog=link.catalog_store,
         refresh_catalog=link.refresh_catalog,
         knowledge=knowledge,
@@ -157,7 +173,9 @@ def live_services(settings: Settings) -> Services:
         base_experiments=lambda: experiments.base,
         experiments_status=experiments.status,
         erasures=link.erasures,
+        visitor_events=link.visitor_events,
         pressure=lambda: pressure.pressure,
+        lost_at=lambda: losses.lost_at,
     )
 
 
@@ -166,6 +184,6 @@ async def _observe(link: RedisLink, metrics: Metrics) -> None:
     while True:
         replica = link.replica
         if replica is not None:
-            metrics.catalog(replica.version, replica.checked_at or 0.0, replica.catalog.sku_count)
+            metrics.state.catalog(replica.version, replica.checked_at or 0.0, replica.catalog.sku_count)
         metrics.flush()
         await asyncio.sleep(_METRICS_SECONDS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from recommender.model import TrainingRecord
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 
 LOOK_EVERY_SECONDS: Final = 2.0
 
@@ -27,9 +27,9 @@ class TrainingWatch:
         """Look once."""
         self.last = await asyncio.to_thread(self._read)
         if self.last is None:
-            self._metrics.training(None, 0.0)
+            self._metrics.state.training(None, 0.0)
         else:
-            self._metrics.training(self.last.result, self.last.finished_at)
+            self._metrics.state.training(self.last.result, self.last.finished_at)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""

@@ -41,3 +41,20 @@ def test_the_snippet_and_the_sizes_of_the_script_are_those_that_are_built() -> N
     manifest = json.loads((built / "manifest.json").read_text())
     for name in ("kabin.js", "kabin-widgets.js"):
         assert f"{manifest[name]['gzip_bytes']:,} bytes" in README, f"{name}: say its size in the README"
+
+
+def test_the_tree_names_every_room() -> None:
+    """Whoever looks for something finds its package in "How it is built", and no package that is no more."""
+    tree = README.partition("## How it is built")[2]
+    for package in ("recommender", "service", "tests"):
+        part = re.search(rf"^{package}/(.*?)^(?:\w+/|```)", tree, re.MULTILINE | re.DOTALL)
+        assert part is not None
+        rooms = {folder.name for folder in (ROOT / package).iterdir() if any(folder.glob("*.py"))}
+        named = set(re.findall(r"(?<![\w/])(\w+)/(?=[ ;,]|$)", part[1], re.MULTILINE))
+        assert rooms - named == set(), f"{package}: not in the tree"
+        gone = [
+            name
+            for name in named
+            if not any((*(ROOT / package).glob(name), *(ROOT / package).glob(f"*/{name}")))
+        ]
+        assert gone == [], f"{package}: no folder any more"

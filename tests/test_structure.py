@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,13 @@ MODULES = {
 LAYERS = ["service.cli", "service.demo", "service.app", "service.routes", "use cases", "service.stores"]
 """From the outside in; a module imports from its own layer and those behind it."""
 
-COMPOSITION_ROOT = ("service.app",)
-"""Modules that know every concrete class, because they put them together."""
+ROOMS: dict[str, set[str]] = {
+    "service.settings": set(),
+    "service.metrics": set(),
+    "service.contract": set(),
+    "service.identity": {"service.contract", "service.stores"},
+}
+"""Packages that know little of the others: from which a room imports, besides itself and the recommender."""
 
 
 def layer(module: str) -> int:
@@ -28,19 +34,31 @@ def layer(module: str) -> int:
     return LAYERS.index("use cases")
 
 
-def imports_of(module: str) -> Iterator[tuple[str, int]]:
-    """Yield the modules of this project that a module imports, wherever in it, and the lines."""
-    tree = ast.parse(MODULES[module].read_text())
-    for node in ast.walk(tree):
+@cache
+def tree_of(module: str) -> ast.Module:
+    """Return the syntax tree of a module, parsed once for all rules."""
+    return ast.parse(MODULES[module].read_text())
+
+
+@cache
+def nodes_of(module: str) -> tuple[ast.AST, ...]:
+    """Return every node of a module."""
+    return tuple(ast.walk(tree_of(module)))
+
+
+@cache
+def imports_of(module: str) -> tuple[tuple[str, int], ...]:
+    """Return the modules of this project that a module imports, wherever in it, and the lines."""
+    found: list[tuple[str, int]] = []
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield (full if full in MODULES else node.module), node.lineno
+            found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            raise AssertionError(f"{MODULES[module]}:{node.lineno}: relative import; write the whole name")
+            assert node.level == 0, f"{MODULES[module]}:{node.lineno}: relative import; write the whole name"
+            package = node.module or ""
+            names = [f"{package}.{alias.name}" for alias in node.names]
+            found += [(name if name in MODULES else package, node.lineno) for name in names]
+    return tuple(found)
 
 
 def statements_at_import(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -91,6 +109,18 @@ def test_imports_run_from_the_edge_to_the_stores_and_never_back(module: str) -> 
             assert layer(imported) >= layer(module), f"{MODULES[module]}:{line} imports {imported}"
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_can_be_understood_without_the_others(room: str) -> None:
+    """What a token is, what a request holds or what is counted depends on no connection and no route."""
+    inside = [name for name in MODULES if name == room or name.startswith(room + ".")]
+    assert inside
+    for module in inside:
+        for imported, line in imports_of(module):
+            if imported in MODULES and imported.startswith("service."):
+                home = ".".join(imported.split(".")[:2])
+                assert home in {room, *ROOMS[room]}, f"{MODULES[module]}:{line} imports {imported}"
+
+
 def test_no_module_imports_itself_in_a_circle() -> None:
     """Modules can be understood one after the other."""
     graph = {
@@ -106,7 +136,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_importing_a_module_reads_no_environment_file_or_clock(module: str) -> None:
     """Settings are read when a command runs; tests and workers can import anything in any order."""
-    for node in runs_at_import(ast.parse(MODULES[module].read_text())):
+    for node in runs_at_import(tree_of(module)):
         if isinstance(node, ast.Attribute):
             dotted = ast.unparse(node)
             assert dotted not in {"os.environ", "os.getenv", "os.getcwd", "Path.cwd"}, (
@@ -129,10 +159,9 @@ def test_importing_a_module_reads_no_environment_file_or_clock(module: str) -> N
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_keeps_state(module: str) -> None:
     """No ``global``, and what a module names in lower case is never an empty container waiting to be filled."""
-    tree = ast.parse(MODULES[module].read_text())
-    for node in ast.walk(tree):
+    for node in nodes_of(module):
         assert not isinstance(node, ast.Global), f"{MODULES[module]}:{getattr(node, 'lineno', 0)}: global"
-    for statement in tree.body:
+    for statement in tree_of(module).body:
         value = (
             getattr(statement, "value", None) if isinstance(statement, ast.Assign | ast.AnnAssign) else None
         )
@@ -150,7 +179,7 @@ def test_no_module_keeps_state(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("recommender")])
 def test_the_recommender_reads_no_clock_and_rolls_no_unseeded_dice(module: str) -> None:
     """``now`` and ``rng`` are arguments, so every decision can be replayed. Durations may be measured."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in nodes_of(module):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             where = f"{MODULES[module]}:{node.lineno} calls {called}"
@@ -167,9 +196,5 @@ def test_the_recommender_reads_no_clock_and_rolls_no_unseeded_dice(module: str) 
 
 def test_every_module_says_what_it_is() -> None:
     """A module with code starts with a sentence about itself."""
-    silent = [
-        name
-        for name, path in MODULES.items()
-        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
-    ]
+    silent = [name for name in MODULES if tree_of(name).body and not ast.get_docstring(tree_of(name))]
     assert not silent

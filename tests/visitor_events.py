@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from recommender.affinity import AffinityParameters
-from recommender.events import Event, EventItem, EventName, ExperimentShown
+from recommender.events import ACTS, Event, EventItem, EventName, ExperimentShown
 from recommender.identifiers import key_of
 from recommender.sizes.size import Size
 from recommender.visitor.effects import Effects, effects_of
@@ -148,7 +148,7 @@ def events() -> st.SearchStrategy[Event]:
     """Events of one visitor within four days, some sharing an id, a moment or a transaction."""
     return st.builds(
         Event,
-        name=st.sampled_from(list(EventName)),
+        name=st.sampled_from(list(ACTS)),
         event_id=st.integers(0, 10**6).map(str),
         timestamp=st.one_of(
             st.integers(0, 400).map(lambda step: START + step * 900),

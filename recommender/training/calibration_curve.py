@@ -6,10 +6,11 @@ from math import isfinite, pi, sqrt
 from typing import Final
 
 from recommender.sizes.calibration import SizeCalibration
+from recommender.sizes.choices import choices_of
 from recommender.sizes.ladder import Ladder
 from recommender.sizes.outcomes import cases_of
 from recommender.sizes.size import SizeEvidence
-from recommender.sizes.vote import choices_of, vote
+from recommender.sizes.vote import vote
 
 BINS: Final = 10
 """Equal parts of the probabilities from 0 to 1."""

@@ -85,6 +85,7 @@ class Archiver:
         leases: so that archivers of several machines take turns; the archive is right without, but work would be wasted.
         binding: what Redis remembers of its archive.
         holder: what others are told of who drains.
+        retention_days: how long events are kept after the day on which they arrived; 0 for ever.
         patience_seconds: how long to wait for another archiver's turn to end.
         rows_a_commit: entries held in memory at once, about.
     """
@@ -99,6 +100,7 @@ class Archiver:
         leases: LeaseStore,
         binding: ArchiveBinding,
         holder: str,
+        retention_days: int = 0,
         patience_seconds: float = 0.0,
         rows_a_commit: int = ROWS_A_COMMIT,
     ) -> None:
@@ -110,6 +112,7 @@ class Archiver:
         self._leases = leases
         self._opening = ArchiveOpening(archive, keyspace, binding)
         self._holder = holder
+        self._retention_days = retention_days
         self._patience_seconds = patience_seconds
         self._rows_a_commit = rows_a_commit
         self._is_swept = False
@@ -135,7 +138,7 @@ class Archiver:
         return drained
 
     async def compact(self, now: float) -> Compacted:
-        """Make few large files of a day's many small ones, without the rows of erased visitors, day by day.
+        """Make few large files of a day's many small ones, day by day, without the rows of erased visitors and what is too old.
 
         Args:
             now: Unix seconds.
@@ -146,7 +149,7 @@ class Archiver:
         """
         async with self._turn():
             manifest = await self._note_erasures(await self._opening.open(now), now)
-            compaction = Compaction(self._archive.storage)
+            compaction = Compaction(self._archive.storage, retention_days=self._retention_days)
             compacted = await asyncio.to_thread(compaction.run, manifest, now)
             done = Erased(manifest.removed).with_more(manifest.erased).at
             await self._erasures.forget(

@@ -1,6 +1,6 @@
-"""Compaction: a day's many small files become one, and erased visitors' rows are left out."""
+"""Compaction: a day's many small files become one, and what erased visitors did, or is too old, is left out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -21,6 +21,7 @@ from service.stores.archive import (
 )
 from service.stores.archive.manifest import files_by_day
 from service.stores.archive.reading import erased_rows, of_partitions
+from service.stores.archive.retention import expired_before
 from service.stores.archive.rows import ARCHIVE_SCHEMA
 from service.stores.archive.writing import write_day
 from service.stores.erasures import Erased
@@ -48,6 +49,7 @@ class Compacted:
         files_after: of them.
         events: kept in them.
         erased: events of erased visitors that were removed.
+        expired: events that were too old and were removed.
     """
 
     days: int = 0
@@ -55,8 +57,9 @@ class Compacted:
     files_after: int = 0
     events: int = 0
     erased: int = 0
+    expired: int = 0
 
-    def plus(self, before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]) -> "Compacted":
+    def plus(self, before: Sequence[ArchiveFile], after: Sequence[ArchiveFile], expired: int) -> "Compacted":
         """Return the counts with one more day."""
         kept = sum(file.rows for file in after)
         return Compacted(
@@ -64,19 +67,26 @@ class Compacted:
             self.files_before + len(before),
             self.files_after + len(after),
             self.events + kept,
-            self.erased + sum(file.rows for file in before) - kept,
+            self.erased + sum(file.rows for file in before) - kept - expired,
+            self.expired + expired,
         )
 
 
 class Compaction:
-    """Rewrites days of one archive; each day is a commit of its own."""
+    """Rewrites days of one archive; each day is a commit of its own.
 
-    def __init__(self, storage: ArchiveStorage) -> None:
+    Args:
+        storage: of the archive.
+        retention_days: how long events are kept after the day on which they arrived; 0 for ever.
+    """
+
+    def __init__(self, storage: ArchiveStorage, *, retention_days: int = 0) -> None:
         self._storage = storage
+        self._retention_days = retention_days
         self._manifests = Manifests(storage)
 
     def run(self, manifest: Manifest, now: float) -> Compacted:
-        """Compact what is worth it, and every day with rows of the visitors whom the manifest names as erased.
+        """Compact what is worth it, and every day with rows of visitors whom the manifest names as erased, or that are too old.
 
         Args:
             manifest: the newest.
@@ -87,29 +97,30 @@ class Compaction:
             ArchiveError: a file cannot be read or written, or does not hold what the manifest says: then it stays.
         """
         compacted = Compacted()
-        pending = manifest.erased
+        gone = Erased(manifest.erased, expired_before(now, self._retention_days))
         for day in sorted(manifest.files):
             before = manifest.files[day]
-            erased = self._count_erased(manifest, before, pending)
-            if not erased and not is_worth_it(before):
+            removed = self._count(manifest, before, gone)
+            if not removed and not is_worth_it(before):
                 continue
-            manifest = self._rewritten(manifest, day, erased, now)
-            compacted = compacted.plus(before, manifest.files.get(day, ()))
-        if pending:
+            expired = self._count(manifest, before, Erased({}, gone.expired_before))
+            manifest = self._rewritten(manifest, day, gone, removed, now)
+            compacted = compacted.plus(before, manifest.files.get(day, ()), expired)
+        if manifest.erased:
             self._remember(manifest, now)
-        # What was erased goes now; other files stay for those who are reading them.
-        if compacted.erased:
+        # What was erased or is too old goes now; other files stay for those who are reading them.
+        if compacted.erased or compacted.expired:
             self._manifests.prune(kept=1)
         else:
             self._manifests.prune()
         return compacted
 
-    def _rewritten(self, manifest: Manifest, day: str, erased: int, now: float) -> Manifest:
+    def _rewritten(self, manifest: Manifest, day: str, gone: Erased, removed: int, now: float) -> Manifest:
         before = manifest.files[day]
         number = manifest.number + 1
-        tables = self._tables(manifest, before)
+        tables = self._tables(manifest, before, gone)
         first = next(tables, None)
-        expected = sum(file.rows for file in before) - erased
+        expected = sum(file.rows for file in before) - removed
         after = []
         if first is not None:
             after = [write_day(self._storage, date.fromisoformat(day), number, chain([first], tables))]
@@ -125,9 +136,9 @@ class Compaction:
         self._manifests.commit(committed)
         return committed
 
-    def _tables(self, manifest: Manifest, files: Sequence[ArchiveFile]) -> Iterator[pa.Table]:
+    def _tables(self, manifest: Manifest, files: Sequence[ArchiveFile], gone: Erased) -> Iterator[pa.Table]:
         """Yield a day's rows that stay, by ascending ranges of partitions."""
-        snapshot = ArchiveSnapshot(self._storage, manifest, Erased(manifest.erased))
+        snapshot = ArchiveSnapshot(self._storage, manifest, gone)
         partitions = len(manifest.cursor)
         passes = min(partitions, -(-sum(file.rows for file in files) // ROWS_AT_ONCE))
         columns = ["visitor_id", "received_at", *(set(ARCHIVE_SCHEMA.names) - {"visitor_id", "received_at"})]
@@ -137,14 +148,13 @@ class Compaction:
             if batches:
                 yield pa.Table.from_batches(batches).select(ARCHIVE_SCHEMA.names).cast(ARCHIVE_SCHEMA)
 
-    def _count_erased(
-        self, manifest: Manifest, files: Sequence[ArchiveFile], pending: Mapping[str, float]
-    ) -> int:
-        if not pending or min(file.first_ms for file in files) / 1000 > max(pending.values()):
+    def _count(self, manifest: Manifest, files: Sequence[ArchiveFile], gone: Erased) -> int:
+        """Return how many rows of a day do not stay."""
+        if min(file.first_ms for file in files) / 1000 > max([gone.expired_before, *gone.at.values()]):
             return 0
         everything = ArchiveSnapshot(self._storage, manifest, Erased())
         batches = everything.batches(["visitor_id", "received_at"], None, files)
-        return sum(pc.sum(erased_rows(batch, Erased(pending))).as_py() or 0 for batch in batches)
+        return sum(pc.sum(erased_rows(batch, gone)).as_py() or 0 for batch in batches)
 
     def _remember(self, manifest: Manifest, now: float) -> None:
         """Note in the archive that nothing is left of those whom the manifest names as erased."""

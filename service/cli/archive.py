@@ -15,7 +15,9 @@ import click
 
 from service.cli.options import settings_options
 from service.cli.output import counted
-from service.cli.store import archive_of, archiver_of, client_of, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import archiver_of, client_of
+from service.history.archives import archive_of
 from service.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ SETTINGS: Final = (
     "allow_eviction",
     "archive_url",
     "archive_interval_seconds",
+    "archive_retention_days",
 )
 """What the command needs to know; the service hands it to the archiver that it starts."""
 
@@ -49,7 +52,7 @@ _log = logging.getLogger(__name__)
 @click.option(
     "--compact",
     is_flag=True,
-    help="Afterwards make few large files of many small ones, and remove what erased visitors did; kabin nightly does.",
+    help="Afterwards make few large files of many small ones, and remove what erased visitors did and what is too old; kabin nightly does.",
 )
 @click.option(
     "--adopt",
@@ -99,7 +102,7 @@ async def _archive_once(settings: Settings, *, compact: bool, adopt: bool, as_js
 
 async def _follow(settings: Settings, *, attached: bool) -> None:
     from service.archiving import follow
-    from service.server import LOGGING
+    from service.serving.server import LOGGING
 
     logging.config.dictConfig(LOGGING)
     stop = asyncio.Event()
@@ -151,7 +154,8 @@ def _print(settings: Settings, drained: "Drained", compacted: "Compacted | None"
     if compacted is not None:
         click.echo(
             f"compacted {counted(compacted.days, 'day')}: {counted(compacted.files_before, 'file')} to {compacted.files_after:,}, "
-            f"{counted(compacted.events, 'event')} kept, {compacted.erased:,} of erased visitors removed"
+            f"{counted(compacted.events, 'event')} kept, {compacted.erased:,} of erased visitors and {compacted.expired:,} "
+            "that were too old removed"
         )
     archived = archive_of(settings)
     click.echo(

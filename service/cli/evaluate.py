@@ -14,7 +14,9 @@ from recommender.evaluation.report import Report
 from service.cli.options import STORE, settings_options
 from service.cli.output import print_report
 from service.cli.progress import progress
-from service.cli.store import client_of, open_catalog, readable_archive, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import client_of, open_catalog
+from service.history.archives import readable_archive
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -199,7 +201,7 @@ def _own_events(settings: Settings) -> "tuple[Iterable[tuple[str, Event]], Catal
 
 
 async def _read_own_events(settings: Settings) -> "tuple[list[tuple[str, Event]], Catalog]":
-    from service.history import HistoryCounts, read_history
+    from service.history.history import HistoryCounts, read_history
     from service.stores.log import EventLog
 
     async with client_of(settings) as (client, keyspace):

@@ -9,11 +9,12 @@ import orjson
 
 from service.cli.output import counted
 from service.cli.progress import progress
-from service.cli.store import archive_of, archiver_of, client_of, open_catalog, rebuilder_of
+from service.cli.store import archiver_of, client_of, open_catalog, rebuilder_of
+from service.history.archives import archive_of
 from service.imports.events import ImportReport, RejectedRow, import_events
 from service.imports.history import HistoryReader
 from service.imports.log_history import LogHistory
-from service.imports.tables import Table
+from service.imports.table import Table
 from service.settings import Settings
 from service.stores.log import EventLog
 

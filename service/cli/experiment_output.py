@@ -8,7 +8,7 @@ import msgspec
 
 from recommender.decisions.treatment import DecisionName
 from recommender.evaluation.report import ReportTable
-from service.answers import FieldErrorAnswer
+from service.contract.answers import FieldErrorAnswer
 from service.experiments.listing import DefinedExperimentAnswer, DefinedVariationAnswer, ExperimentListAnswer
 
 _SOURCES: Final[Mapping[str, str]] = {

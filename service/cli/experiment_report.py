@@ -14,7 +14,9 @@ import click
 from service.cli.options import STORE, settings_options
 from service.cli.output import print_report
 from service.cli.progress import progress
-from service.cli.store import client_of, open_catalog, readable_archive, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import client_of, open_catalog
+from service.history.archives import readable_archive
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from service.cli.store import EMBEDDED_FOLDER, client_of, redis_of
+from service.cli.reachable_redis import EMBEDDED_FOLDER, redis_of
+from service.cli.store import client_of
 from service.settings import Settings
 
 if TYPE_CHECKING:

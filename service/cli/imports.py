@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from service.cli.options import STORE, settings_options
-from service.cli.store import redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.visitor_names import customers_of
 from service.settings import load_settings
 
 
@@ -61,7 +62,7 @@ def import_() -> None:
     metavar="FILE",
     help="Write every rejected row's line, field and reason here, as JSON Lines.",
 )
-@settings_options(*STORE, "visitor_ttl_days", "session_gap_minutes")
+@settings_options(*STORE, "visitor_ttl_days", "first_visit_ttl_minutes", "session_gap_minutes")
 def events(
     file: Path,
     *,
@@ -82,7 +83,8 @@ def events(
     Importing a file twice, or one that overlaps an earlier one, counts every row once: rows without an event_id
     get one from what they say. Equal rows within one file are events of their own.
 
-    Histories by customer rather than by browser map customer_id; they are kept as visitor "customer:ID".
+    Histories by customer rather than by browser map customer_id; they are kept as what
+    `POST /identify` makes of the id, and named "customer:ID".
 
     \b
     Fields: visitor_id or customer_id, item_id, timestamp, event; optional: event_id, item_variant,
@@ -104,7 +106,9 @@ def events(
     settings = load_settings(**flags)
     form = HistoryForm(timestamp_format, _zone(timezone), _renames(rename))
     with open_table(file, encoding=encoding) as table:
-        reader = HistoryReader(bind_mapping(sources, table.columns), form, time.time())
+        reader = HistoryReader(
+            bind_mapping(sources, table.columns), form, time.time(), customers=customers_of(settings)
+        )
         with redis_of(settings) as reachable:
             import_table(reachable, table, reader, rejected)
 

@@ -16,7 +16,8 @@ import click
 from click.core import ParameterSource
 
 from service.cli.options import STORE, settings_options
-from service.cli.store import client_of, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import client_of
 from service.cli.training_options import training_options, training_settings
 from service.logs import JsonLineStream, fields, logging_of
 from service.settings import Settings, load_settings

@@ -161,6 +161,7 @@ async def _compact(archiver: Archiver) -> Facts:
         "files_before": compacted.files_before,
         "files_after": compacted.files_after,
         "erased": compacted.erased,
+        "expired": compacted.expired,
     }
 
 

@@ -9,7 +9,15 @@ from pydantic.fields import FieldInfo
 
 from service.settings import Settings, environment_variable
 
-STORE: Final = ("data_dir", "redis_url", "redis_prefix", "allow_eviction", "departments_file", "archive_url")
+STORE: Final = (
+    "data_dir",
+    "redis_url",
+    "redis_prefix",
+    "allow_eviction",
+    "departments_file",
+    "archive_url",
+    "archive_retention_days",
+)
 """Settings of every command that opens the store."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -1,5 +1,7 @@
 """`kabin rebuild`: every state anew from what visitors did."""
 
+# ruff: noqa: PLC0415 - a command imports what it needs when it runs, so that help comes at once
+
 import asyncio
 import time
 
@@ -8,13 +10,15 @@ import click
 from service.cli.options import STORE, settings_options
 from service.cli.output import counted
 from service.cli.progress import progress
-from service.cli.store import client_of, open_catalog, rebuilder_of, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import client_of, open_catalog, rebuilder_of
+from service.cli.visitor_names import visitor_ids_of
 from service.settings import Settings, load_settings
 
 
 @click.command()
 @click.argument("visitor_ids", nargs=-1, metavar="[VISITOR_ID]...")
-@settings_options(*STORE, "visitor_ttl_days", "session_gap_minutes")
+@settings_options(*STORE, "visitor_ttl_days", "first_visit_ttl_minutes", "session_gap_minutes")
 def rebuild(visitor_ids: tuple[str, ...], **flags: object) -> None:
     """Recompute visitors' states from event log and archive.
 
@@ -28,6 +32,8 @@ def rebuild(visitor_ids: tuple[str, ...], **flags: object) -> None:
 
 
 async def _rebuild(settings: Settings, visitor_ids: tuple[str, ...]) -> None:
+    from service.stores.installation import note_restored
+
     async with client_of(settings) as (client, keyspace):
         catalog = await open_catalog(settings, client, keyspace)
         if not len(catalog):
@@ -39,10 +45,12 @@ async def _rebuild(settings: Settings, visitor_ids: tuple[str, ...]) -> None:
         rebuilder = await rebuilder_of(settings, client, keyspace, catalog)
         with progress("Rebuilding") as report:
             done = await rebuilder.rebuild(
-                visitor_ids or None,
+                visitor_ids_of(settings, visitor_ids) or None,
                 now=time.time(),
                 progress=lambda read, total: report(read / max(1, total), counted(read, "event")),
             )
+        if not visitor_ids:
+            await note_restored(client, keyspace)
     click.echo(f"{counted(done.visitors, 'visitor')} rebuilt from {counted(done.events, 'event')}")
     if done.repeated:
         click.echo(f"{counted(done.repeated, 'event')} in the history more than once, counted once")

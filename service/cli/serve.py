@@ -8,7 +8,7 @@ import click
 
 from service.cli.archiver_process import archiver_beside
 from service.cli.options import settings_options
-from service.cli.store import redis_of
+from service.cli.reachable_redis import redis_of
 from service.settings import check_servable, load_settings
 
 
@@ -22,8 +22,8 @@ def serve(**flags: object) -> None:
     runs `kabin archive --follow`, unless --archive-interval-seconds is 0. Ctrl-C or SIGTERM lets running requests finish.
     """
     from service.app import build
-    from service.server import LOGGING
-    from service.server import serve as serve_app
+    from service.serving.server import LOGGING
+    from service.serving.server import serve as serve_app
 
     settings = load_settings(**flags)
     check_servable(settings)

@@ -13,16 +13,11 @@ import click
 from service.cli.options import STORE, settings_options
 from service.cli.output import counted
 from service.cli.progress import progress
-from service.cli.store import (
-    client_of,
-    models_dir_of,
-    open_catalog,
-    readable_archive,
-    redis_of,
-    reports_dir_of,
-)
+from service.cli.reachable_redis import redis_of
+from service.cli.store import client_of, models_dir_of, open_catalog, reports_dir_of
 from service.cli.training_engine import TrainingEngine, interactions_by_spark, this_machine, training_engine
 from service.cli.training_options import training_options, training_settings
+from service.history.archives import readable_archive
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -212,7 +207,7 @@ async def interactions_of_log(
         ArchiveError: a file of the archive cannot be read.
     """
     from recommender.interactions import InteractionsBuilder
-    from service.history import HistoryCounts, read_history
+    from service.history.history import HistoryCounts, read_history
     from service.stores.log import EventLog
 
     async with client_of(settings) as (client, keyspace):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from service.cli.store import archiver_of, client_of, open_catalog, readable_archive
+from service.cli.store import archiver_of, client_of, open_catalog
+from service.history.archives import readable_archive
 from service.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from recommender.decisions.running import describe, experiments_of, slot_of, var
 from recommender.decisions.treatment import HOMEPAGE
 from recommender.experiments.definitions import Experiment, read_payload
 from recommender.experiments.problems import Problem
-from service.answers import FieldErrorAnswer
+from service.contract.answers import FieldErrorAnswer
 from service.experiments.base import BaseDefinitions, ExperimentSource
 from service.experiments.definition import ExperimentStatus
 from service.experiments.definitions import combine

@@ -9,7 +9,7 @@ from typing import Final
 from service.experiments.last_good import LastGoodCopy
 from service.experiments.sources import FileSource, PayloadSource, SourceCopy
 from service.experiments.watch import POLL_SECONDS, ExperimentWatch
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.settings import Settings, SettingsError
 from service.stores.experiments import ExperimentStore
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from service.experiments.last_good import CopyDamaged
 from service.experiments.sources import PayloadSource, SourceFailed
 from service.experiments.status import Complaints
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class SourceWatch:
             if await source.look():
                 await self._changed()
         except SourceFailed as error:
-            self._metrics.experiments_failure(source.kind)
+            self._metrics.state.experiments_failure(source.kind)
             what = (
                 "nothing of it is in use yet" if source.payload is None else "the last good ones stay in use"
             )

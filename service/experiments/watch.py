@@ -15,7 +15,7 @@ from service.experiments.phase_notes import PhaseNotes
 from service.experiments.source_watch import SourceWatch
 from service.experiments.sources import PayloadSource
 from service.experiments.status import Complaints, ExperimentsStatus
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.stores.connection import StoreUnavailable
 from service.stores.experiments import (
     DocumentChanged,
@@ -144,7 +144,7 @@ class ExperimentWatch:
                 await self._look_at_store()
         except StoreUnavailable as error:
             self._seen_version = None
-            self._metrics.experiments_failure("redis")
+            self._metrics.state.experiments_failure("redis")
             self._complaints.note("redis", f"{error} (the last known experiments stay in use)")
             raise
         finally:
@@ -206,7 +206,7 @@ class ExperimentWatch:
         _log.warning("Redis had lost the experiments and switches: they are back as they were last known")
 
     def _damaged(self, error: DocumentDamaged) -> None:
-        self._metrics.experiments_failure("redis")
+        self._metrics.state.experiments_failure("redis")
         self._complaints.note("redis", f"{error} (the last good ones stay in use)")
 
     async def _restore(self) -> None:
@@ -236,4 +236,4 @@ class ExperimentWatch:
 
     def _show(self) -> None:
         status = self.status()
-        self._metrics.experiments(status.version or 0, status.fresh_at or 0.0, len(status.problems))
+        self._metrics.state.experiments(status.version or 0, status.fresh_at or 0.0, len(status.problems))

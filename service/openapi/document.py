@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service import answers, operator_answers, schemas
+from service.contract import answers, operator_answers, schemas
 from service.experiments import listing
 from service.experiments.bodies import ExperimentChange, SwitchChange
 from service.experiments.definition import ExperimentDefinition
@@ -15,6 +15,7 @@ from service.openapi.paths import paths
 _REQUESTS: Final = (
     schemas.PersonalizeRequest,
     schemas.EventsRequest,
+    schemas.IdentifyRequest,
     schemas.WireEvent,
     ExperimentDefinition,
     ExperimentChange,
@@ -23,8 +24,10 @@ _REQUESTS: Final = (
 _ANSWERS: Final = (
     answers.PersonalizeAnswer,
     answers.EventsReceipt,
+    answers.IdentifyAnswer,
     answers.ProblemAnswer,
     answers.VisitorAnswer,
+    answers.VisitorExportAnswer,
     answers.ErasureAnswer,
     operator_answers.CatalogAnswer,
     operator_answers.RemovalAnswer,

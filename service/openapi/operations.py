@@ -14,13 +14,15 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     405: "This path does not know the method.",
     408: "The body did not arrive in time.",
     409: "Nothing was changed: the feed is empty, unreadable or without a good row, or it would shrink the catalog "
-    "by more than 30 % (`force=1` does that all the same).",
+    "by more than 30 % (`force=1` does that all the same); or some rows are to change in a catalog that Redis has lost.",
     413: "The body is too large, or has too many events.",
     415: "The content type is not understood.",
     422: "Fields of the body have wrong values; `errors` has a line for each.",
     429: "This visitor or address asks too often; try again after `Retry-After` seconds. Nothing of the body was kept.",
     503: "Not possible now; try again after `Retry-After` seconds.",
 }
+_ALWAYS_POSSIBLE: Final = (429,)
+"""Also of servers: an address that guesses keys is limited like a browser's."""
 
 
 def operation(
@@ -43,7 +45,7 @@ def operation(
     if body is not None:
         described["requestBody"] = body
     described["responses"] = {str(status): answer for status, answer in answers.items()} | {
-        str(status): problem(status) for status in sorted(set(problems))
+        str(status): problem(status) for status in sorted({*problems, *_ALWAYS_POSSIBLE})
     }
     return described
 
@@ -59,9 +61,12 @@ def open_operation(operation_id: str, summary: str, answers: Mapping[int, Any]) 
     }
 
 
-def answer(name: str, description: str, *, personal: bool = False) -> dict[str, Any]:
-    """Describe a JSON answer by the schema of that name."""
-    described = content("application/json", description, {"$ref": REFERENCE.format(name=name)})
+def answer(
+    name: str, description: str, *, or_else: str | None = None, personal: bool = False
+) -> dict[str, Any]:
+    """Describe a JSON answer by the schema of that name, or of either name."""
+    schemas = [{"$ref": REFERENCE.format(name=each)} for each in (name, or_else) if each]
+    described = content("application/json", description, {"oneOf": schemas} if or_else else schemas[0])
     if personal:
         described["headers"] = {
             "Server-Timing": {"description": "Milliseconds spent.", "schema": {"type": "string"}},

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from service import schemas
+from service.contract import schemas
 from service.openapi.experiments import experiment_paths
 from service.openapi.operations import (
     answer,
@@ -33,6 +33,12 @@ _FORCE: Final = {
     "name": "force",
     "in": "query",
     "description": "`1` replaces the catalog even if it shrinks by more than 30 %.",
+    "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
+}
+_WITH_EVENTS: Final = {
+    "name": "events",
+    "in": "query",
+    "description": "`1` also answers every event that is held.",
     "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
 }
 
@@ -69,6 +75,18 @@ def _page_paths() -> dict[str, Any]:
                 "The body may be sent as `text/plain` too, as `navigator.sendBeacon` does.",
                 answers={202: answer("EventsReceipt", "The events are in the log.", personal=True)},
                 body=json_body("EventsRequest"),
+                problems=(*_BROWSER_PROBLEMS, *_BODY_PROBLEMS),
+            )
+        },
+        "/identify": {
+            "post": operation(
+                "identify",
+                "Tie a visitor to a customer, or start a new visitor when the customer signs out",
+                "Exactly one of `customer_id` (with the server key), `customer_token` and `sign_out`. What was held of the "
+                "visitor becomes the customer's, once, however often this is called; a visitor who is a customer already "
+                "is never merged into another. Use the returned token from now on.",
+                answers={200: answer("IdentifyAnswer", "Whom to ask for from now on.", personal=True)},
+                body=json_body("IdentifyRequest"),
                 problems=(*_BROWSER_PROBLEMS, *_BODY_PROBLEMS),
             )
         },
@@ -139,17 +157,25 @@ def _shop_paths() -> dict[str, Any]:
             "get": operation(
                 "visitor",
                 "Everything held about a visitor, and why each decision comes out as it does",
-                answers={200: answer("VisitorAnswer", "What is known.", personal=True)},
+                "With `events=1` also every event in the event log and the archive, also of a visitor whose state has expired; "
+                "reading them takes seconds where there are many millions.",
+                parameters=[_WITH_EVENTS],
+                answers={
+                    200: answer(
+                        "VisitorAnswer", "What is known.", or_else="VisitorExportAnswer", personal=True
+                    )
+                },
                 server=True,
-                problems=(401, 403, 404, 405, 503),
+                problems=(401, 403, 404, 405, 422, 503),
             ),
             "delete": operation(
                 "erase_visitor",
                 "Erase a visitor: what is remembered, their events in the log, and in the archive",
-                "May be repeated, and never fails because nothing is known. What arrives afterwards starts a new story.",
+                "May be repeated, and never fails because nothing is known (404 is for a path with a line break). "
+                "What arrives afterwards starts a new story.",
                 answers={200: answer("ErasureAnswer", "What was deleted.", personal=True)},
                 server=True,
-                problems=(401, 403, 405, 503),
+                problems=(401, 403, 404, 405, 503),
             ),
         },
         "/catalog": {
@@ -180,7 +206,7 @@ def _shop_paths() -> dict[str, Any]:
                 "Remove an item with all its SKUs, or one SKU",
                 answers={200: answer("RemovalAnswer", "How many SKUs went.")},
                 server=True,
-                problems=(401, 403, 404, 405, 503),
+                problems=(401, 403, 404, 405, 409, 503),
             ),
         },
     }

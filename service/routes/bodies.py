@@ -5,8 +5,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from service.explanation import explain
-from service.problems import FieldError, Problem
+from service.contract.explanation import explain
+from service.contract.problems import FieldError, Problem
 from service.routes.exchange import Request
 
 T = TypeVar("T")
@@ -22,7 +22,15 @@ async def read_body(request: Request, schema: type[T], *, max_bytes: int, timeou
     Raises:
         Problem: 400 if it is no JSON, 422 with one line per wrong or unknown field, 408, 413 and 415.
     """
-    body = await request.body(max_bytes=max_bytes, timeout_seconds=timeout_seconds)
+    return decode_body(await request.body(max_bytes=max_bytes, timeout_seconds=timeout_seconds), schema)
+
+
+def decode_body(body: bytes, schema: type[T]) -> T:
+    """Return a JSON body as ``schema``.
+
+    Raises:
+        Problem: 400 if it is no JSON, 422 with one line per wrong or unknown field.
+    """
     try:
         return msgspec.json.decode(body, type=schema)
     except msgspec.ValidationError as error:

@@ -8,9 +8,11 @@ from typing import BinaryIO, Final, cast
 
 from recommender.catalog.feed import FeedError
 from recommender.catalog.rows import RowError
-from service.operator_answers import CatalogAnswer, RemovalAnswer, RowReportAnswer
-from service.problems import FieldError, Problem, unavailable
+from service.contract.operator_answers import CatalogAnswer, RemovalAnswer, RowReportAnswer
+from service.contract.problems import FieldError, Problem, unavailable
+from service.redis_link.replica import CatalogGone
 from service.routes.exchange import CURL_DEFAULT, NO_STORE, Reply, Request
+from service.routes.unpacked import unpacked
 from service.stores.catalog import CatalogChange, CatalogShrinks, CatalogStore
 from service.stores.catalog_turns import CatalogBusy
 from service.stores.connection import StoreUnavailable
@@ -26,7 +28,8 @@ MEDIA_TYPES: Final = {
 
 _UNTOLD: Final = frozenset({b"", b"text/plain", b"application/octet-stream", CURL_DEFAULT})
 _IN_MEMORY_BYTES: Final = 1024 * 1024
-_ENCODINGS: Final = {b"": "", b"identity": "", b"gzip": ".gz"}
+_PACKED: Final = ".gz"
+_ENCODINGS: Final = {b"": "", b"identity": "", b"gzip": _PACKED}
 
 
 class CatalogRoutes:
@@ -35,7 +38,7 @@ class CatalogRoutes:
     Args:
         store: keeps the catalog.
         refresh: makes this process's replica catch up, so that whoever changes something sees it at once.
-        max_body_bytes: larger feeds are refused.
+        max_body_bytes: larger feeds are refused, also if they are so only when unpacked.
     """
 
     def __init__(
@@ -56,10 +59,12 @@ class CatalogRoutes:
 
     async def update(self, request: Request) -> Reply:
         """Add rows and change fields of known ones."""
+        await self._require_catalog()
         return await self._feed(request, lambda feed, name: self._store.patch(feed, name=name))
 
     async def remove(self, request: Request) -> Reply:
         """Remove an item with all its SKUs, or one SKU."""
+        await self._require_catalog()
         change = await self._change(self._store.remove(request.path_parameter("id")))
         if not change.removed:
             raise Problem(404, "the catalog has no item and no SKU of this id")
@@ -76,7 +81,10 @@ class CatalogRoutes:
                     chunk
                 )
             feed.seek(0)
-            change = await self._change(use(cast("BinaryIO", feed), name))
+            stream = cast("BinaryIO", feed)
+            if name.endswith(_PACKED):
+                stream = unpacked(stream, max_bytes=self._max_body_bytes)
+            change = await self._change(use(stream, name.removesuffix(_PACKED)))
         answer: CatalogAnswer = {
             "accepted": change.accepted,
             "removed": change.removed,
@@ -102,9 +110,21 @@ class CatalogRoutes:
             raise unavailable(
                 "the catalog cannot be changed now: send it again, that does no harm", retry_after_seconds=5
             ) from None
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, CatalogGone):
             await self._refresh()
         return change
+
+    async def _require_catalog(self) -> None:
+        """Refuse to change some rows of a catalog that Redis has lost: they would be all of the new one."""
+        try:
+            await self._refresh()
+        except CatalogGone:
+            raise Problem(
+                409,
+                "nothing was changed: Redis has lost the catalog, and pages go on with the last one; PUT the whole feed first",
+            ) from None
+        except StoreUnavailable:
+            return  # The change itself tells.
 
 
 def _name_of(request: Request) -> str:

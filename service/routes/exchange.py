@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
-from service.problems import CONTENT_TYPE, Problem
+from service.contract.problems import CONTENT_TYPE, Problem
 from service.routes.patience import within
 
 JSON: Final = b"application/json"

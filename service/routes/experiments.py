@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from recommender.experiments.problems import Problem as DefinitionProblem
+from service.contract.problems import FieldError, Problem, unavailable
 from service.experiments.bodies import ExperimentChange, SwitchChange
 from service.experiments.definition import ExperimentDefinition
 from service.experiments.document import located
@@ -19,7 +20,6 @@ from service.experiments.edit_checks import (
 )
 from service.experiments.editing import EditConflict, Edited, ExperimentEditor, switches_of
 from service.experiments.listing import ChangedExperimentAnswer, RemovedExperimentAnswer
-from service.problems import FieldError, Problem, unavailable
 from service.routes.bodies import read_body, refused
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.stores.connection import StoreUnavailable

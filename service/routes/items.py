@@ -6,12 +6,12 @@ from collections.abc import Callable
 from recommender.decisions.fit import Fit
 from recommender.decisions.selection import select_similar
 from recommender.sizes.calibration import SizeCalibration
-from service.answers import SimilarAnswer
+from service.contract.answers import SimilarAnswer
+from service.contract.problems import FieldError, Problem
+from service.contract.schemas import DEFAULT_LIMIT, MAX_LIMIT
 from service.knowledge import Knowledge
-from service.problems import FieldError, Problem
 from service.routes.answers import written_recommendations
 from service.routes.exchange import NO_STORE, Reply, Request
-from service.schemas import DEFAULT_LIMIT, MAX_LIMIT
 
 _CACHE_CONTROL = (b"cache-control", b"public, max-age=60")
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from service.problems import Problem
+from service.contract.problems import Problem
 
 _PREFLIGHT_SECONDS: Final = b"7200"
 """How long a browser may remember a preflight; Chrome caps it at two hours."""

@@ -6,18 +6,19 @@ from collections.abc import Callable
 import orjson
 
 from recommender.decisions.question import Question
-from service.answers import EventsReceipt
-from service.crawlers import Crawlers
-from service.log_pressure import EventsRefused
+from service.contract.answers import EventsReceipt
+from service.contract.problems import Problem, too_many_requests, unavailable
+from service.contract.schemas import PersonalizeRequest
+from service.contract.wire import BodyDecoder
+from service.identity.crawlers import Caller, Crawlers
+from service.identity.tokens import Visitor
 from service.personalization import Answer, Circumstances, Personalization
-from service.problems import Problem, too_many_requests, unavailable
-from service.routes.answers import personalize_answer
+from service.redis_link.log_pressure import EventsRefused
+from service.routes.answers import WrittenExperiments, personalize_answer
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.routes.reception import Reception
-from service.schemas import PersonalizeRequest
 from service.stores.connection import StoreUnavailable
 from service.stores.visitors import RateLimited
-from service.wire import BodyDecoder
 
 RETRY_AFTER_SECONDS = 5
 REFUSED_RETRY_AFTER_SECONDS = 60
@@ -53,6 +54,7 @@ class PersonalizeRoutes:
         self._max_body_bytes = max_body_bytes
         self._body_timeout_seconds = body_timeout_seconds
         self._decoder = BodyDecoder()
+        self._written = WrittenExperiments()
 
     async def personalize(self, request: Request) -> Reply:
         """Apply a page's events and answer what it shows."""
@@ -63,19 +65,23 @@ class PersonalizeRoutes:
         reception, trusted = self._reception, request.trusted
         reception.check_count(body.events)
         now = self._clock()
-        visitor = reception.visitor(request, body.visitor_id, body.consent)
+        caller = self._caller(request)
+        visitor = (
+            None if caller is Caller.CRAWLER else reception.visitor(request, body.visitor_id, body.consent)
+        )
         try:
             answer = await self._personalization.answer(
                 None if visitor is None else visitor.visitor_id,
                 _question_of(body),
                 self._decoder.check(body.events, now=now, source="server" if trusted else "browser"),
-                self._circumstances(request, body),
+                _circumstances(body, request, caller, visitor),
                 now=now,
             )
         except RateLimited as limited:
             raise _too_many(limited) from None
-        content = personalize_answer(answer, None if visitor is None else visitor.token, now=now)
-        headers = [NO_STORE, _timing(started, answer), *reception.cookie(request, visitor)]
+        token = None if visitor is None else visitor.token
+        content = personalize_answer(answer, token, self._written, now=now)
+        headers = [NO_STORE, _timing(started, answer), *reception.cookie(request, visitor, body.consent)]
         return Reply(orjson.dumps(content), 200, headers)
 
     async def events(self, request: Request) -> Reply:
@@ -86,12 +92,15 @@ class PersonalizeRoutes:
         )
         self._reception.check_count(body.events)
         now = self._clock()
-        visitor = self._reception.visitor(request, body.visitor_id, body.consent)
+        # What the shop's server reports of an order is kept, whatever program it reports it with.
+        is_crawler = not request.trusted and self._caller(request) is Caller.CRAWLER
+        visitor = None if is_crawler else self._reception.visitor(request, body.visitor_id, body.consent)
         try:
             kept = await self._personalization.keep(
                 None if visitor is None else visitor.visitor_id,
                 self._decoder.check(body.events, now=now, source="server" if request.trusted else "browser"),
                 is_server=request.trusted,
+                is_first_visit=visitor is not None and visitor.is_new,
                 now=now,
             )
         except RateLimited as limited:
@@ -110,19 +119,30 @@ class PersonalizeRoutes:
         return Reply.of_json(
             receipt,
             status=202,
-            headers=[NO_STORE, _timing(started, None), *self._reception.cookie(request, visitor)],
+            headers=[
+                NO_STORE,
+                _timing(started, None),
+                *self._reception.cookie(request, visitor, body.consent),
+            ],
         )
 
-    def _circumstances(self, request: Request, body: PersonalizeRequest) -> Circumstances:
-        preview = body.preview
-        forced = preview.experiments
-        return Circumstances(
-            body.attributes,
-            {name: int(number) for name, number in forced.items()} if forced else {},
-            preview.is_wanted,
-            self._crawlers.is_crawler(request.headers.get(b"user-agent"), trusted=request.trusted),
-            request.trusted,
-        )
+    def _caller(self, request: Request) -> Caller:
+        return self._crawlers.caller(request.headers.get(b"user-agent"), trusted=request.trusted)
+
+
+def _circumstances(
+    body: PersonalizeRequest, request: Request, caller: Caller, visitor: Visitor | None
+) -> Circumstances:
+    preview = body.preview
+    forced = preview.experiments
+    return Circumstances(
+        body.attributes,
+        {name: int(number) for name, number in forced.items()} if forced else {},
+        preview.is_wanted,
+        caller is Caller.SHOPPER,
+        request.trusted,
+        visitor is not None and visitor.is_new,
+    )
 
 
 def _too_many(limited: RateLimited) -> Problem:

@@ -3,17 +3,19 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final, Literal
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from service.identity import ServerKey
-from service.metrics import Metrics
-from service.problems import Problem, too_many_requests, unauthorized, unavailable
+from service.contract.problems import Problem, too_many_requests, unauthorized, unavailable
+from service.identity.tokens import ServerKey
+from service.metrics.metrics import Metrics
 from service.rate_limits import AddressRates
 from service.routes.exchange import NO_STORE, ClientGone, Reply, Request
 from service.routes.origins import OriginPolicy
+from service.serving.connections import UNFINISHED
 
 Handler = Callable[[Request], Awaitable[Reply]]
 Access = Literal["browser", "server", "operator", "public"]
@@ -28,6 +30,10 @@ _ANY_PAGE: Final = (
 
 CLIENT_GONE: Final = 499
 """The status under which hung-up requests are counted (nginx's number); never sent."""
+
+
+_PATIENT_SHARE: Final = 0.75
+"""Of the requests in flight: with a slow Redis, events alone would otherwise leave no place for a page."""
 
 
 @dataclass(slots=True)
@@ -61,9 +67,19 @@ class Resource:
         handlers: one for each method; ``GET`` answers ``HEAD`` too.
         access: who may call.
         edge: shared by all resources.
+        is_first: whether it may use all of ``max_in_flight``: pages, which wait for Redis for milliseconds. What waits for up
+            to a second must not take the last places.
     """
 
-    def __init__(self, template: str, handlers: Mapping[str, Handler], *, access: Access, edge: Edge) -> None:
+    def __init__(
+        self,
+        template: str,
+        handlers: Mapping[str, Handler],
+        *,
+        access: Access,
+        edge: Edge,
+        is_first: bool = False,
+    ) -> None:
         self._template = template
         self._label = template.replace(":path", "")
         self._handlers = dict(handlers)
@@ -72,6 +88,7 @@ class Resource:
         self._allow = ", ".join(sorted({*self._handlers, "OPTIONS"})).encode()
         self._access = access
         self._edge = edge
+        self._most_in_flight = edge.max_in_flight if is_first else ceil(edge.max_in_flight * _PATIENT_SHARE)
 
     @property
     def path(self) -> str | None:
@@ -88,12 +105,15 @@ class Resource:
         edge = self._edge
         method: str = scope["method"]
         status = 500
-        edge.in_flight += 1
+        # A body that takes its time to arrive is no work of ours, nor is an answer that takes its time to be read: neither
+        # may keep others out.
+        in_flight = 0 if UNFINISHED in scope.get("extensions", ()) else 1
+        edge.in_flight += in_flight
         try:
             cors: Sequence[tuple[bytes, bytes]] = ()
             request = Request(scope, receive)
             try:
-                if edge.in_flight > edge.max_in_flight:
+                if edge.in_flight > self._most_in_flight:
                     self._shed()
                 cors = self._admit(request, method)
                 if self._access == "browser" and not request.trusted and method != "OPTIONS":
@@ -110,9 +130,11 @@ class Resource:
                 await Reply.of_problem(defect).send(send, extra=cors, head=method == "HEAD")
                 raise  # The traceback is the server's to log.
             status = reply.status
+            edge.in_flight -= in_flight
+            in_flight = 0
             await reply.send(send, extra=cors, head=method == "HEAD")
         finally:
-            edge.in_flight -= 1
+            edge.in_flight -= in_flight
             edge.metrics.request(self._label, method, status, time.perf_counter() - started)
 
     def _shed(self) -> None:
@@ -136,6 +158,7 @@ class Resource:
             return self._edge.origins.preflight(origin, host, self._handlers)
         if b"authorization" in headers:
             if self._edge.server_key.check(headers[b"authorization"]) == "wrong":
+                self._limit(request)  # Who guesses keys has no more tries than a browser has calls.
                 raise unauthorized("the server key is wrong: send Authorization: Bearer <KABIN_SERVER_KEY>")
             request.trusted = True
             return ()

@@ -1,16 +1,13 @@
 """``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``: for whoever runs the service."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from recommender.model import TrainingRecord
-from service.experiments.status import ExperimentsStatus
-from service.knowledge import Knowledge
-from service.log_pressure import Pressure
-from service.metrics import Metrics
-from service.operator_answers import (
+from service.contract.operator_answers import (
     CatalogStatus,
     ExperimentsStatusAnswer,
     HealthAnswer,
@@ -20,7 +17,13 @@ from service.operator_answers import (
     RedisStatus,
     TrainingStatus,
 )
+from service.experiments.status import ExperimentsStatus
+from service.knowledge import Knowledge
+from service.metrics.metrics import Metrics
+from service.redis_link.data_loss import ADVICE
+from service.redis_link.log_pressure import Pressure
 from service.routes.exchange import NO_STORE, Reply, Request
+from service.serving.drain import Drain
 from service.stores.connection import StoreUnavailable
 
 
@@ -37,6 +40,8 @@ class StatusRoutes:
         last_training: how the last training ended, ``None`` before the first.
         experiments_status: which experiments' definitions are in use, and what is wrong with them.
         pressure: how full Redis is.
+        lost_at: when Redis was found to have lost its data, if they have not been restored.
+        drain: whether this process is about to end.
         clock: Unix seconds now.
     """
 
@@ -52,6 +57,8 @@ class StatusRoutes:
         last_training: Callable[[], TrainingRecord | None],
         experiments_status: Callable[[], ExperimentsStatus],
         pressure: Callable[[], Pressure],
+        lost_at: Callable[[], float | None],
+        drain: Drain,
         clock: Callable[[], float],
     ) -> None:
         self._knowledge = knowledge
@@ -63,6 +70,8 @@ class StatusRoutes:
         self._last_training = last_training
         self._experiments_status = experiments_status
         self._pressure = pressure
+        self._lost_at = lost_at
+        self._drain = drain
         self._clock = clock
 
     async def healthz(self, _request: Request) -> Reply:
@@ -84,11 +93,13 @@ class StatusRoutes:
             "catalog": catalog,
             "experiments": self._experiments(),
         }
-        if catalog["age_seconds"] is None and redis["ok"]:
+        if self._drain.is_begun:
+            answer["status"] = "stopping"
+        elif catalog["age_seconds"] is None and redis["ok"]:
             answer["status"] = "starting"
-        elif not redis["ok"] or answer["log"]["refusing"] or self._model_problem() is not None:
+        elif redis["detail"] is not None or answer["log"]["refusing"] or self._model_problem() is not None:
             answer["status"] = "degraded"
-        status = 503 if answer["status"] == "starting" else 200
+        status = 503 if answer["status"] in ("starting", "stopping") else 200
         return Reply.of_json(answer, status=status, headers=[NO_STORE])
 
     async def metrics(self, request: Request) -> Reply:
@@ -106,7 +117,11 @@ class StatusRoutes:
             await self._ping()
         except StoreUnavailable as error:
             return {"ok": False, "detail": str(error)}
-        return {"ok": True, "detail": None}
+        lost_at = self._lost_at()
+        if lost_at is None:
+            return {"ok": True, "detail": None}
+        found = datetime.fromtimestamp(lost_at, UTC).isoformat(timespec="seconds")
+        return {"ok": True, "detail": f"Redis was found without its data at {found}: {ADVICE}"}
 
     def _log(self) -> LogStatus:
         pressure = self._pressure()

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from service.operator_answers import StorefrontAnswer
-from service.problems import Problem
+from service.contract.operator_answers import StorefrontAnswer
+from service.contract.problems import Problem
 from service.routes.exchange import NO_STORE, Reply, Request
 from service.storefront.bundle import Bundle, Script
 

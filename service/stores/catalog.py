@@ -128,6 +128,8 @@ class RedisCatalogStore:
         default_currency: for prices that name none.
         timezone: for dates that name none.
         patience_seconds: how long a writer waits for others.
+        impatient: of the same server, to take turns with, so that whoever begins while Redis is silent is told soon. The
+            same client by default.
         clock: Unix seconds.
     """
 
@@ -139,6 +141,7 @@ class RedisCatalogStore:
         default_currency: str | None = None,
         timezone: tzinfo = UTC,
         patience_seconds: float = 30.0,
+        impatient: "Client | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
@@ -146,7 +149,7 @@ class RedisCatalogStore:
         self._default_currency = default_currency
         self._timezone = timezone
         self._clock = clock
-        self._turns = WriterTurns(client, self._keys, patience_seconds=patience_seconds)
+        self._turns = WriterTurns(impatient or client, self._keys, patience_seconds=patience_seconds)
         self._commit_script = Script("catalog_commit")
         self._replace_script = Script("catalog_replace")
         self._upload_script = Script("catalog_upload")

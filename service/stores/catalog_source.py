@@ -7,7 +7,12 @@ import msgspec
 
 from recommender.catalog.buckets import Step
 from recommender.catalog.table import TableError
-from service.stores.connection import Client, unavailable_on_error
+from service.stores.connection import (
+    Client,
+    StoreUnavailable,
+    drop_idle_connections,
+    unavailable_on_error,
+)
 from service.stores.keys import CatalogKeys, Keyspace
 
 _BUCKETS_AT_ONCE: Final = 16
@@ -50,19 +55,32 @@ class CatalogSource(Protocol):
 
 
 class RedisCatalogSource:
-    """A :class:`CatalogSource` in Redis or a Cluster."""
+    """A :class:`CatalogSource` in Redis or a Cluster.
 
-    def __init__(self, client: Client, keyspace: Keyspace) -> None:
+    Args:
+        client: with the patience that a megabyte of catalog needs.
+        keyspace: of the shop.
+        impatient: of the same server, to look for changes with: with the other's patience a connection that has gone
+            silent would keep a replica stale for half a minute. The same client by default.
+    """
+
+    def __init__(self, client: Client, keyspace: Keyspace, *, impatient: "Client | None" = None) -> None:
         self._client = client
+        self._impatient = impatient or client
         self._keys = CatalogKeys(keyspace)
         self._decoder = msgspec.msgpack.Decoder(Step)
 
     async def state(self) -> CatalogState:
         """See :meth:`CatalogSource.state`."""
-        with unavailable_on_error():
-            fields = await self._client.execute_command(
-                "HMGET", self._keys.meta, "generation", "version", "items", "skus"
-            )
+        try:
+            with unavailable_on_error():
+                fields = await self._impatient.execute_command(
+                    "HMGET", self._keys.meta, "generation", "version", "items", "skus"
+                )
+        except StoreUnavailable:
+            # Whatever silenced this connection will have silenced the idle ones, which nobody should wait for.
+            await drop_idle_connections(self._client)
+            raise
         generation = None if fields[0] is None else bytes(fields[0]).decode()
         return CatalogState(generation, *(int(field or 0) for field in fields[1:]))
 

@@ -1,8 +1,8 @@
 """The names of everything that Kabin keeps in Redis: ``prefix:{pNNN}:…``.
 
 A visitor's state, ring and orders and the visitor's part of the event log share the hash tag ``{pNNN}``, so on a
-Cluster one script reaches all four. The number of partitions is fixed at installation. The catalog's keys share a
-tag of their own.
+Cluster one script reaches all four, and the keys of :class:`IdentityKeys`. The number of partitions is fixed at
+installation. The catalog's keys share a tag of their own.
 """
 
 import re
@@ -28,6 +28,20 @@ class VisitorKeys(NamedTuple):
     ring: str
     orders: str
     log: str
+
+
+class IdentityKeys(NamedTuple):
+    """The keys of a visitor's signing in.
+
+    Attributes:
+        transfer: of a visitor: what was taken out and has not arrived at a customer yet.
+        merged: of a customer: the visitors merged, and until which millisecond of their log.
+        announced: of a customer: the visitors of whom something is about to be transferred, and since which second.
+    """
+
+    transfer: str
+    merged: str
+    announced: str
 
 
 class LeaseKeys(NamedTuple):
@@ -113,6 +127,15 @@ class Keyspace:
         is_plain = len(visitor_id) <= _PLAIN_ID_LENGTH and _PLAIN_ID.issuperset(visitor_id)
         name = visitor_id if is_plain and visitor_id else _hashed(visitor_id)
         return VisitorKeys(f"{tag}v:{name}", f"{tag}d:{name}", f"{tag}o:{name}", f"{tag}log")
+
+    def of_identity(self, visitor_id: str) -> IdentityKeys:
+        """Return the keys of what is known of a visitor's signing in; see :meth:`of_visitor` for ids."""
+        tag, _, name = self.of_visitor(visitor_id).state.partition("}:v:")
+        return IdentityKeys(f"{tag}}}:t:{name}", f"{tag}}}:m:{name}", f"{tag}}}:a:{name}")
+
+    def customer_token(self, customer: str, token_id: str) -> str:
+        """Return the key of the note of who used a customer's token, in the customer's partition."""
+        return f"{self._tags[self.partition_of(customer)]}j:{_hashed(token_id)}"
 
 
 class CatalogKeys:

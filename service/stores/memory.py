@@ -7,6 +7,7 @@ from recommender.events import Event
 from recommender.homepage import HomepageVariant
 from recommender.visitor.codec import encode_pin
 from recommender.visitor.effects import Effects
+from recommender.visitor.holdings import NOTHING, Holdings
 from recommender.visitor.ledger import VisitorLedger
 from recommender.visitor.state import EMPTY_STATE, HomepagePin, VisitorState, second_of
 from service.stores.rates import MICROSECONDS, Rate, early_us, microsecond_of, next_arrival
@@ -76,6 +77,25 @@ class MemoryVisitorStore:
         if known.homepage is None or encode_pin(pin) > encode_pin(known.homepage):
             known.homepage = pin
         return True
+
+    def holdings(self, visitor_id: str) -> Holdings:
+        """Return everything held of a visitor."""
+        known = self._visitors.get(visitor_id)
+        if known is None:
+            return NOTHING
+        return known.ledger.holdings(
+            last_seen=known.last_seen, session_started=known.session_started, homepage=known.homepage
+        )
+
+    def put(self, visitor_id: str, held: Holdings) -> None:
+        """Hold this of a visitor, in the place of everything before."""
+        state, ledger = held.state, VisitorLedger()
+        ledger.absorb(held)
+        known = self._visitors.get(visitor_id)
+        logged = [] if known is None else known.logged
+        self._visitors[visitor_id] = _Remembered(
+            ledger, state.last_seen, state.session_started, state.homepage, logged
+        )
 
     def drop(self, visitor_id: str) -> tuple[Event, ...] | None:
         """Forget a visitor; return the events that had counted, ``None`` if nothing was known."""

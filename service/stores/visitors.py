@@ -33,12 +33,14 @@ class Lifetimes:
         ring_seconds: from the last event until repetitions are no longer recognised.
         orders_seconds: from the last order until another report of an order would count again.
         session_gap_seconds: silence after which a new session starts.
+        first_visit_seconds: how long everything of a visitor is kept who has not come back with their id yet.
     """
 
     state_seconds: int = 400 * _DAY_SECONDS
     ring_seconds: int = 2 * _DAY_SECONDS
     orders_seconds: int = 30 * _DAY_SECONDS
     session_gap_seconds: int = 30 * 60
+    first_visit_seconds: int = 60 * 60
 
 
 class Applied(NamedTuple):
@@ -90,7 +92,8 @@ class VisitorStore(Protocol):
             visitor_id: any text of up to 128 characters.
             batch: each event with what :func:`recommender.visitor.effects.effects_of` made of it.
             now: Unix seconds.
-            ttl_seconds: how long to keep the visitor from now on; the store's default if not given.
+            ttl_seconds: how long to keep everything of the visitor, if anything of the batch is new; the store's
+                defaults if not given.
             rate: how often the visitor may ask; not given, as often as they like.
 
         Raises:
@@ -115,9 +118,10 @@ class RedisVisitorStore:
         self._keyspace = keyspace
         lifetimes = lifetimes or Lifetimes()
         # As text already: writing numbers into the command took 4 µs of every request with cold caches.
-        self._state_ms = b"%d" % (lifetimes.state_seconds * 1000)
-        self._ring_ms = b"%d" % (lifetimes.ring_seconds * 1000)
-        self._orders_ms = b"%d" % (lifetimes.orders_seconds * 1000)
+        self._lives_ms = tuple(
+            b"%d" % (seconds * 1000)
+            for seconds in (lifetimes.state_seconds, lifetimes.ring_seconds, lifetimes.orders_seconds)
+        )
         self._gap_seconds = lifetimes.session_gap_seconds
         self._apply = Script("apply")
         self._pin = Script("pin")
@@ -133,11 +137,10 @@ class RedisVisitorStore:
         rate: Rate | None = None,
     ) -> Applied:
         """See :meth:`VisitorStore.apply`."""
+        lives_ms = self._lives_ms if ttl_seconds is None else self._lives_ms_within(ttl_seconds)
         arguments: list[str | bytes | int] = [
             _MOMENT.pack(microsecond_of(now), self._gap_seconds, *(rate or _UNLIMITED)),
-            self._state_ms if ttl_seconds is None else ttl_seconds * 1000,
-            self._ring_ms,
-            self._orders_ms,
+            *lives_ms,
             visitor_id,
         ]
         for event, effects in batch:
@@ -147,6 +150,9 @@ class RedisVisitorStore:
         if isinstance(reply, int):
             raise RateLimited(reply / MICROSECONDS)
         return Applied(_decoded(reply[0]), tuple([flag == _ACCEPTED for flag in reply[1]]))
+
+    def _lives_ms_within(self, ttl_seconds: int) -> tuple[bytes, ...]:
+        return tuple(b"%d" % min(int(life), ttl_seconds * 1000) for life in self._lives_ms)
 
     async def read(self, visitor_id: str) -> VisitorState:
         """See :meth:`VisitorStore.read`."""

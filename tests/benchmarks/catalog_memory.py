@@ -26,7 +26,7 @@ import psutil
 
 from recommender.catalog.catalog import CACHED_CARDS, CACHED_ITEMS, Catalog
 from recommender.departments import DepartmentTable
-from service.replica import CatalogReplica
+from service.redis_link.replica import CatalogReplica
 from service.stores.catalog import CatalogChange, RedisCatalogStore
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.connection import connected

@@ -1,14 +1,17 @@
 """The load generator against servers whose faults are known."""
 
+import operator
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
-from tests.benchmarks.hot_path.load import Load, run
+from tests.benchmarks.hot_path.load import Load, generator, run
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -91,6 +94,22 @@ def test_other_statuses_are_reported(status: int) -> None:
     with served(refuses) as port:
         outcome = run(Load(port, requests(4), 1000.0, connections=1))
     assert outcome.statuses == [status] * 4
+
+
+def test_a_generator_ends_with_its_block_even_in_the_middle_of_a_load() -> None:
+    """Whoever waits for the load is told that nothing comes any more."""
+    asked = threading.Event()
+    wait_long = Load(0, partial(operator.mul, [REQUEST], 3), 1000.0, connections=1, timeout_seconds=600.0)
+    with (
+        served(lambda _connection, _number: asked.set()) as port,
+        ThreadPoolExecutor(1) as thread,
+        generator() as generate,
+    ):
+        loading = thread.submit(generate, wait_long._replace(port=port))
+        assert asked.wait(60.0)
+        assert not loading.done()
+    with pytest.raises((EOFError, OSError)):
+        loading.result()
 
 
 def requests(count: int) -> Callable[[], Sequence[bytes]]:

@@ -26,7 +26,8 @@ from recommender.evaluation.report import ReportTable
 from recommender.training import TrainingSettings, train
 from recommender.training.stages import peak_memory_bytes
 from service.cli.output import print_report
-from service.cli.store import models_dir_of, redis_of
+from service.cli.reachable_redis import redis_of
+from service.cli.store import models_dir_of
 from service.cli.train import interactions_of_log
 from service.settings import load_settings
 from tests.benchmarks.repeated_shop import write_archive

@@ -21,8 +21,8 @@ from service.experiment_report import (
     ReportOptions,
     UnknownExperiment,
 )
-from service.exposed_visitors import exposed_visitors
-from service.history import HistoryCounts
+from service.history.exposed_visitors import exposed_visitors
+from service.history.history import HistoryCounts
 from service.stores.archive import Archive, LocalStorage
 from service.stores.catalog_source import RedisCatalogSource
 from service.stores.connection import Client, connected

@@ -10,9 +10,10 @@ from recommender.catalog.catalog import Catalog
 from recommender.decisions.policy import NO_POLICY, Policy, compile_policy
 from recommender.decisions.question import Question
 from recommender.events import Event, EventName, ExperimentShown
+from service.contract.wire import NO_EVENTS, CheckedEvents
 from service.exposures import Exposures
 from service.knowledge import Knowledge
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.personalization import Answer, Personalization
 from service.stores.connection import Client
 from service.stores.keys import Keyspace
@@ -20,7 +21,6 @@ from service.stores.log import EventLog
 from service.stores.script_runners import ClientScripts
 from service.stores.visitors import RedisVisitorStore
 from service.tickets import ExposureTickets
-from service.wire import NO_EVENTS, CheckedEvents
 
 pytestmark = pytest.mark.anyio
 

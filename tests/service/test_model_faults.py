@@ -22,7 +22,7 @@ from recommender.model import (
     write_model,
 )
 from recommender.model.writer import FORMAT, checksum_of
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.model_watch import NOTHING_PUBLISHED, ModelWatch
 from tests.recommender.model.file_limit import file_size_limit
 from tests.recommender.model.small_model import NOON, content

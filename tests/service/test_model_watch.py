@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 
 from recommender.model import ModelError
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.model_watch import RETRY_LOOKS, ModelWatch
 
 

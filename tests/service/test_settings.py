@@ -72,6 +72,23 @@ def test_a_cookie_for_all_sites_must_be_secure() -> None:
         load_settings(cookie_samesite="none", cookie_secure=False)
 
 
+@pytest.mark.parametrize(
+    ("name", "others", "variable"),
+    [
+        ("__Host-kabin", {"cookie_domain": "shop.example"}, "KABIN_COOKIE_DOMAIN"),
+        ("__Host-kabin", {"cookie_secure": False}, "KABIN_COOKIE_SECURE"),
+        ("__Secure-kabin", {"cookie_secure": False}, "KABIN_COOKIE_SECURE"),
+    ],
+)
+def test_a_cookie_name_that_promises_something_must_keep_it(
+    name: str, others: dict[str, object], variable: str
+) -> None:
+    """Browsers silently drop cookies whose prefix and attributes disagree, so the settings say it."""
+    with pytest.raises(SettingsError, match=variable):
+        load_settings(cookie_name=name, **others)
+    assert load_settings(cookie_name=name).cookie_name == name
+
+
 def test_every_setting_is_in_the_table_with_help() -> None:
     """The README's table has one line for each setting, and no setting lacks its meaning."""
     table = settings_table().splitlines()
@@ -80,3 +97,12 @@ def test_every_setting_is_in_the_table_with_help() -> None:
         line = next(row for row in table if row.startswith(f"| `KABIN_{name.upper()}` |"))
         assert field.description
         assert line.count("|") == 4
+
+
+def test_what_follows_a_pages_first_call_to_redis_has_what_is_left_of_its_budget() -> None:
+    """30 and 20 ms make the 50 that a page may take; a budget that leaves nothing is refused."""
+    assert Settings().follow_up_timeout_ms == 20
+    assert Settings(redis_timeout_ms=300).follow_up_timeout_ms == 200
+    assert Settings(redis_timeout_ms=40, request_budget_ms=45).follow_up_timeout_ms == 5
+    with pytest.raises(SettingsError, match="KABIN_REQUEST_BUDGET_MS=30 leaves nothing"):
+        load_settings(request_budget_ms=30)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recommender.decisions.policy import AssignedExperiment
 from recommender.visitor.state import experiment_key_of
-from service.schemas import MAX_ID_CHARACTERS
+from service.contract.schemas import MAX_ID_CHARACTERS
 from service.tickets import MAX_EXPOSURES, TICKET_SECONDS, ExposureTickets, plain_decision_id
 
 NOW = 1_763_740_800.25

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from recommender.model import TrainingRecord, last_training, record_training
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.training_watch import TrainingWatch
 
 

@@ -5,6 +5,7 @@ from service.stores.archive.fsspec_storage import FsspecStorage
 from service.stores.archive.local_storage import LocalStorage
 from service.stores.archive.manifest import ArchiveFile, Manifest, Manifests
 from service.stores.archive.reading import Archive, ArchiveSnapshot, EntryKey, passes
+from service.stores.archive.retention import expired_before
 from service.stores.archive.rows import ARCHIVE_SCHEMA, ArchivedRow
 from service.stores.archive.storage import ArchiveStorage, open_storage
 
@@ -23,6 +24,7 @@ __all__ = [
     "LocalStorage",
     "Manifest",
     "Manifests",
+    "expired_before",
     "open_storage",
     "passes",
 ]

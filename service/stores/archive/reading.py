@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from service.stores.archive.errors import ArchiveError
-from service.stores.archive.manifest import ArchiveFile, Manifest, Manifests
+from service.stores.archive.manifest import ArchiveFile, Manifest, Manifests, day_of
 from service.stores.archive.rows import ARCHIVE_SCHEMA, ArchivedRow
 from service.stores.archive.storage import ArchiveStorage
 from service.stores.erasures import Erased, visitor_hash
@@ -50,8 +50,11 @@ class ArchiveSnapshot:
 
     @property
     def files(self) -> tuple[ArchiveFile, ...]:
-        """Every file, by day."""
-        return () if self.manifest is None else self.manifest.all_files
+        """Every file with something to read, by day."""
+        if self.manifest is None:
+            return ()
+        first_ms = self.erased.expired_before * 1000
+        return tuple(file for file in self.manifest.all_files if file.last_ms >= first_ms)
 
     def archived_through(self, partition: int) -> str:
         """Return the id of the last entry of a partition that is in the archive; ``0-0`` before the first."""
@@ -65,10 +68,21 @@ class ArchiveSnapshot:
             return int(self.dataset().count_rows(filter=of_partitions(partitions)))
 
     def rows(
-        self, partitions: Collection[int] | None = None, *, since: float | None = None
+        self,
+        partitions: Collection[int] | None = None,
+        *,
+        visitor_ids: Collection[str] | None = None,
+        names: Collection[str] | None = None,
+        since: float | None = None,
     ) -> Iterator[list[ArchivedRow]]:
         """See :meth:`Archive.rows`."""
         chosen, files = of_partitions(partitions), self.files
+        if visitor_ids is not None:
+            theirs = ds.field("visitor_id").isin(sorted(visitor_ids))
+            chosen = theirs if chosen is None else chosen & theirs
+        if names is not None:
+            named = ds.field("name").isin(sorted(names))
+            chosen = named if chosen is None else chosen & named
         if since is not None:
             late = ds.field("received_at") >= since
             chosen = late if chosen is None else chosen & late
@@ -98,7 +112,7 @@ class ArchiveSnapshot:
                 columns=list(columns), filter=chosen, batch_size=_BATCH_ROWS, fragment_readahead=_FILES_AHEAD
             )
             for batch in found:
-                kept = batch.filter(pc.invert(erased_rows(batch, self.erased))) if self.erased.at else batch
+                kept = batch.filter(pc.invert(erased_rows(batch, self.erased))) if self.erased else batch
                 if kept.num_rows:
                     yield kept
 
@@ -183,18 +197,25 @@ class Archive:
         return self.snapshot().count(partitions)
 
     def rows(
-        self, partitions: Collection[int] | None = None, *, since: float | None = None
+        self,
+        partitions: Collection[int] | None = None,
+        *,
+        visitor_ids: Collection[str] | None = None,
+        names: Collection[str] | None = None,
+        since: float | None = None,
     ) -> Iterator[list[ArchivedRow]]:
         """Yield archived entries in batches, by day and commit; those of erased visitors are skipped.
 
         Args:
             partitions: whose; all by default.
+            visitor_ids: whose of these; all by default.
+            names: events of which names; all by default.
             since: Unix seconds: only those that arrived then or later.
 
         Raises:
             ArchiveError: a file cannot be read.
         """
-        yield from self.snapshot().rows(partitions, since=since)
+        yield from self.snapshot().rows(partitions, visitor_ids=visitor_ids, names=names, since=since)
 
     def files(self) -> list[str]:
         """Return paths or URLs of all files, by day; see :mod:`service.stores.archive.rows` for their columns."""
@@ -202,8 +223,7 @@ class Archive:
 
     def days(self) -> list[str]:
         """Return the UTC days of which there are events, ISO 8601, ascending."""
-        manifest = self.snapshot().manifest
-        return [] if manifest is None else sorted(manifest.files)
+        return sorted({day_of(file.name) for file in self.snapshot().files})
 
 
 def passes(partitions: Sequence[int], entries: int) -> Iterator[Sequence[int]]:
@@ -241,4 +261,5 @@ def erased_rows(batch: pa.RecordBatch | pa.Table, erased: Erased) -> pa.Array:
     )
     arrivals = batch.column("received_at").to_numpy()
     covered: npt.NDArray[np.bool_] = arrivals <= until[visitors.indices.to_numpy()]
+    covered |= arrivals < erased.expired_before
     return pa.array(covered)

@@ -3,20 +3,26 @@
     make bench
     python -m tests.benchmarks.hot_path --quick --only cpu,latency
 
-Each part starts its own processes, one for each role, and ends them. On two cores everything takes about an hour;
-whatever else runs there shows in the figures, least of all in the ratios. How and why it is measured so: notes.md.
+Each part starts its own processes, one for each role, and ends them, also when it is stopped by Ctrl-C or SIGTERM. On
+two cores everything takes about an hour, with --quick a quarter of one; whatever else runs there shows in the figures, least of all in the ratios. How and why it is measured so: notes.md.
 Tables for the README: ``python -m tests.benchmarks.hot_path.report var/bench.json``.
 """
 
 import argparse
 import importlib
 import json
+import signal
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from tests.benchmarks.hot_path.progress import telling
 
 PARTS: Final = ("cpu", "latency", "growth", "memory", "startup")
-"""Modules of this package, each with ``run(quick=...)`` and ``lines_of`` of what that returns."""
+"""Modules of this package, each with ``run(quick=..., tell=...)`` and ``lines_of`` of what that returns."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
         help="results, of which --only replaces its parts; %(default)s",
     )
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop)
+    started = time.monotonic()
     results: dict[str, Any] = {}
     if options.only != PARTS and options.out.exists():
         results = json.loads(options.out.read_text())
@@ -49,11 +57,17 @@ def main(arguments: list[str] | None = None) -> None:
         module = importlib.import_module(f"tests.benchmarks.hot_path.{part}")
         run: Callable[..., Any] = module.run
         more = {"against": options.against} if part == "cpu" else {}
-        results[part] = run(quick=options.quick, **more)
+        results[part] = run(quick=options.quick, tell=telling(part, started), **more)
         for text in module.lines_of(results[part]):
             print(text, flush=True)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does: every block ends what it has started. A second signal shall not keep it from that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tests.benchmarks.hot_path.answers import check
 from tests.benchmarks.hot_path.load import Generate, Load, generator
+from tests.benchmarks.hot_path.progress import Tell, silent
 from tests.benchmarks.hot_path.servers import (
     Server,
     bare_process,
@@ -60,24 +61,35 @@ class Usage:
         }
 
 
-def run(*, quick: bool, against: Path | None = None) -> dict[str, Any]:
+def run(*, quick: bool, tell: Tell, against: Path | None = None) -> dict[str, Any]:
     """Measure the service, a bare route and the naive service, and return the results as plain values.
 
     Args:
         quick: few and short rounds.
+        tell: is told what comes next.
         against: another checkout, whose service is measured beside this one's as ``before``.
     """
     shop = ReferenceShop()
     rounds, requests = (3, 500) if quick else (9, 2000)
+    tell("starting the servers")
     with (
         tempfile.TemporaryDirectory() as folder,
         generator() as generate,
         _servers(Path(folder), shop, against) as servers,
     ):
         found = {
-            name: measure(servers, shop, generate, rounds=rounds, requests=requests, rate=rate)
+            name: measure(
+                servers,
+                shop,
+                generate,
+                rounds=rounds,
+                requests=requests,
+                rate=rate,
+                tell=lambda round_, name=name: tell(f"{name}, {round_}"),  # type: ignore[misc]
+            )
             for name, rate in RATES.items()
         }
+        tell("nobody asks")
         idle = idle_milliseconds(servers)
     return {
         name: {server: usage.medians() | {"idle_ms": idle[server]} for server, usage in by_server.items()}
@@ -135,6 +147,7 @@ def measure(
     requests: int,
     rate: float,
     connections: int = 8,
+    tell: Tell = silent,
 ) -> dict[str, Usage]:
     """Ask all servers the same in turns, and return what each used.
 
@@ -146,6 +159,7 @@ def measure(
         requests: to each server in a round.
         rate: requests a second; infinite asks as fast as the connections get answers.
         connections: that ask.
+        tell: is told of each round.
 
     Raises:
         WrongAnswer: one is not what the reference request asks for.
@@ -154,6 +168,7 @@ def measure(
     for server in servers:
         _ask(server, shop, generate, _WARM_UP_REQUESTS, stream=0, rate=rate, connections=connections)
     for number in range(1, rounds + 1):
+        tell(f"round {number} of {rounds}")
         turn = number % len(servers)
         for server in (*servers[turn:], *servers[:turn]):
             before = server.cpu_seconds(), _redis_seconds(server)

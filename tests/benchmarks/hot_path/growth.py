@@ -20,12 +20,13 @@ from tests.benchmarks.hot_path.latency import percentile
 from tests.benchmarks.hot_path.load import Generate, Load, generator
 from tests.benchmarks.hot_path.memory import Footprint, footprint_of
 from tests.benchmarks.hot_path.population import multiply
+from tests.benchmarks.hot_path.progress import Tell, silent
 from tests.benchmarks.hot_path.servers import Server, furnish, kabin_process, publish_model, redis_process
 from tests.benchmarks.hot_path.shop import ReferenceShop
 
-REFERENCE: Final = ReferenceShop()
 KNOWN: Final = 1_000
-"""Visitors whose history is sent event by event; beyond these they are copied."""
+"""Visitors of the reference, whose history is sent event by event; beyond these they are copied."""
+_QUICKLY_KNOWN: Final = 200
 
 ALLOWED: Final = 1.25
 """How many times the reference's CPU and latency a variant may take to count as flat."""
@@ -48,16 +49,20 @@ class Variant:
 
     dimension: str
     size: int
-    shop: ReferenceShop = REFERENCE
+    shop: ReferenceShop
     workers: int = 1
 
 
-VARIANTS: Final = (
-    *(Variant("history", events, replace(REFERENCE, history=events)) for events in (1, 10, 100)),
-    Variant("workers", 2, workers=2),
-    *(Variant("items", items, replace(REFERENCE, items=items)) for items in (1_000, 500_000)),
-    *(Variant("visitors", count, replace(REFERENCE, visitors=count)) for count in (100_000, 1_000_000)),
-)
+def variants_of(reference: ReferenceShop) -> tuple[Variant, ...]:
+    """Return what the reference grows into."""
+    return (
+        *(Variant("history", events, replace(reference, history=events)) for events in (1, 10, 100)),
+        Variant("workers", 2, reference, workers=2),
+        *(Variant("items", items, replace(reference, items=items)) for items in (1_000, 500_000)),
+        *(Variant("visitors", count, replace(reference, visitors=count)) for count in (100_000, 1_000_000)),
+    )
+
+
 _QUICK: Final = {"history": 100, "workers": 2, "items": 1_000, "visitors": 100_000}
 
 
@@ -77,6 +82,7 @@ class Growth:
 
     Attributes:
         dimension: what grows.
+        from_size: how much of it the reference has.
         size: how much of it there is.
         variant: its figures.
         reference: the reference's, in the same rounds.
@@ -85,6 +91,7 @@ class Growth:
     """
 
     dimension: str
+    from_size: int
     size: int
     variant: Round
     reference: Round
@@ -92,14 +99,16 @@ class Growth:
     footprint: Footprint
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(*, quick: bool, tell: Tell) -> list[dict[str, Any]]:
     """Measure every variant beside the reference, and return the results as plain values.
 
     Args:
-        quick: one variant of each dimension, and few and short rounds.
+        quick: one variant of each dimension, few visitors with a history of their own, and few and short rounds.
+        tell: is told what comes next.
     """
-    variants = [each for each in VARIANTS if not quick or each.size == _QUICK[each.dimension]]
-    return [_as_json(growth) for growth in measure(variants, quick=quick)]
+    reference = ReferenceShop(visitors=_QUICKLY_KNOWN if quick else KNOWN)
+    variants = [each for each in variants_of(reference) if not quick or each.size == _QUICK[each.dimension]]
+    return [_as_json(growth) for growth in measure(reference, variants, quick=quick, tell=tell)]
 
 
 def lines_of(results: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -120,29 +129,38 @@ def lines_of(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"  {each['size']:>10,} {each['dimension']:<15}{cells}{own['failed']:>8}{mark}"
 
 
-def measure(variants: Sequence[Variant], *, quick: bool = False) -> Iterator[Growth]:
+def measure(
+    reference: ReferenceShop, variants: Sequence[Variant], *, quick: bool = False, tell: Tell = silent
+) -> Iterator[Growth]:
     """Yield each variant's figures beside the reference's.
 
     Args:
+        reference: whose visitors all have a history of their own.
         variants: to measure.
         quick: few and short rounds.
+        tell: is told of each variant.
     """
+    tell("starting the reference")
     rate, seconds, rounds = (250.0, 2.0, 3) if quick else (500.0, 4.0, 5)
     with (
         tempfile.TemporaryDirectory() as folder,
         generator() as generate,
-        running(Path(folder), Variant("reference", 0)) as reference,
+        running(Path(folder), Variant("reference", 0, reference), reference.visitors) as unchanged,
     ):
         ask = functools.partial(_round, generate, rate=rate, count=round(rate * seconds))
         for variant in variants:
-            with tempfile.TemporaryDirectory() as own, running(Path(own), variant) as service:
-                pairs = _alternate(ask, reference, service, variant.shop, rounds)
-                yield _compared(variant, pairs, footprint_of(service))
+            tell(f"{variant.size:,} {variant.dimension}")
+            with (
+                tempfile.TemporaryDirectory() as own,
+                running(Path(own), variant, reference.visitors) as service,
+            ):
+                pairs = _alternate(ask, ((unchanged, reference), (service, variant.shop)), rounds)
+                yield _compared(reference, variant, pairs, footprint_of(service))
 
 
 @contextmanager
-def running(folder: Path, variant: Variant) -> Iterator[Server]:
-    """Run a service with a variant's shop, on a Redis of its own."""
+def running(folder: Path, variant: Variant, known: int) -> Iterator[Server]:
+    """Run a service with a variant's shop, on a Redis of its own; ``known`` visitors have a history of their own."""
     shop, data = variant.shop, folder / "data"
     publish_model(shop, data / "models")
     settings = {"KABIN_MAX_CATALOG_MB": "8192", "KABIN_REDIS_TIMEOUT_MS": _PATIENCE_MS}
@@ -150,24 +168,22 @@ def running(folder: Path, variant: Variant) -> Iterator[Server]:
         redis_process(folder / "redis") as redis,
         kabin_process(data, redis, workers=variant.workers, settings=settings) as service,
     ):
-        furnish(service, shop, known=min(shop.visitors, KNOWN))
-        if shop.visitors > KNOWN:
-            multiply(redis, shop, KNOWN)
+        furnish(service, shop, known=known)
+        if shop.visitors > known:
+            multiply(redis, shop, known)
         yield service
 
 
 def _alternate(
     ask: Callable[[Server, ReferenceShop, int], Round],
-    reference: Server,
-    service: Server,
-    shop: ReferenceShop,
+    sides: Sequence[tuple[Server, ReferenceShop]],
     rounds: int,
-) -> list[tuple[Round, Round]]:
+) -> list[tuple[Round, ...]]:
     """Ask the reference and a variant in turn; the first round of each only warms their caches."""
     pairs = []
     for number in range(rounds + 1):
         stream = time.time_ns()
-        pair = ask(reference, REFERENCE, stream), ask(service, shop, stream)
+        pair = tuple([ask(service, shop, stream) for service, shop in sides])
         if number:
             pairs.append(pair)
     return pairs
@@ -205,14 +221,19 @@ def is_good(status: int, body: bytes) -> bool:
     return bool(not answer["degraded"] and answer["events"]["accepted"] == 1 and answer["recommendations"])
 
 
-def _compared(variant: Variant, pairs: Sequence[tuple[Round, Round]], footprint: Footprint) -> Growth:
+def _compared(
+    shop: ReferenceShop, variant: Variant, pairs: Sequence[tuple[Round, ...]], footprint: Footprint
+) -> Growth:
     ratios = {
         name: statistics.median(getattr(new, name) / getattr(old, name) for old, new in pairs)
         for name in Round._fields
         if name != "failed"
     }
     reference, own = ([pair[place] for pair in pairs] for place in (0, 1))
-    return Growth(variant.dimension, variant.size, _median(own), _median(reference), ratios, footprint)
+    from_size = 1 if variant.dimension == "workers" else getattr(shop, variant.dimension)
+    return Growth(
+        variant.dimension, from_size, variant.size, _median(own), _median(reference), ratios, footprint
+    )
 
 
 def _median(rounds: Sequence[Round]) -> Round:

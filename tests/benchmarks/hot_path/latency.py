@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tests.benchmarks.hot_path.answers import problem_of
 from tests.benchmarks.hot_path.load import Generate, Load, Outcome, generator
+from tests.benchmarks.hot_path.progress import Tell, silent
 from tests.benchmarks.hot_path.servers import Server, reference_service
 from tests.benchmarks.hot_path.shop import ReferenceShop
 
@@ -47,16 +48,17 @@ class LatencyRun:
     generator_us: float
 
 
-def run(*, quick: bool) -> dict[str, Any]:
+def run(*, quick: bool, tell: Tell) -> dict[str, Any]:
     """Measure the service on its own, and return the results as plain values, by rate."""
     shop = ReferenceShop()
     runs, seconds = (2, 3.0) if quick else (5, 15.0)
+    tell("starting the service")
     with (
         tempfile.TemporaryDirectory() as folder,
         generator() as generate,
         reference_service(Path(folder), shop) as service,
     ):
-        found = measure(service, shop, generate, runs=runs, seconds=seconds)
+        found = measure(service, shop, generate, runs=runs, seconds=seconds, tell=tell)
     return {str(rate): summary(each) for rate, each in found.items()}
 
 
@@ -80,11 +82,13 @@ def measure(
     seconds: float,
     rates: Sequence[int] = RATES,
     connections: int = 64,
+    tell: Tell = silent,
 ) -> dict[int, list[LatencyRun]]:
     """Ask at each rate in turns, and return every run by rate."""
     found: dict[int, list[LatencyRun]] = {rate: [] for rate in rates}
     for stream in range(runs):
         for rate in rates:
+            tell(f"run {stream + 1} of {runs}, {rate} requests/s")
             count = round(rate * (seconds + _SETTLING_SECONDS))
             requests = functools.partial(shop.requests, count, stream=stream)
             outcome = generate(Load(server.port, requests, rate, connections))

@@ -15,8 +15,8 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Final, NamedTuple
 
 _HOST: Final = "127.0.0.1"
@@ -158,10 +158,37 @@ def run(load: Load) -> Outcome:
 
 @contextlib.contextmanager
 def generator() -> Iterator[Generate]:
-    """Yield :func:`run`, in a process of its own that ends with the block."""
+    """Yield :func:`run`, in a process of its own that ends with the block, even in the middle of a load."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        yield lambda load: pool.submit(run, load).result()
+    here, there = context.Pipe()
+    process = context.Process(target=_run_all, args=(there,), name="load generator", daemon=True)
+    process.start()
+    there.close()  # so that its end is noticed here
+
+    def generate(load: Load) -> Outcome:
+        here.send(load)
+        outcome: Outcome | Exception = here.recv()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    try:
+        yield generate
+    finally:
+        process.terminate()
+        process.join()
+        here.close()
+
+
+def _run_all(connection: "Connection[Outcome | Exception, Load]") -> None:
+    """Run the loads that come, until none does."""
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            load = connection.recv()
+            try:
+                connection.send(run(load))
+            except Exception as error:  # noqa: BLE001 - whoever asked is told
+                connection.send(error)
 
 
 def _drive(

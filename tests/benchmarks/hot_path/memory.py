@@ -20,6 +20,7 @@ from recommender.visitor.ledger import VisitorLedger
 from service.stores.keys import Keyspace
 from service.stores.visitors import Lifetimes
 from tests.benchmarks.hot_path.population import fill
+from tests.benchmarks.hot_path.progress import Tell, silent
 from tests.benchmarks.hot_path.servers import Server
 from tests.redis_servers import redis_server
 from tests.visitor_events import effect, reference_visitor
@@ -73,9 +74,9 @@ def _rollup(pid: int) -> dict[str, int]:
     return {name.rstrip(":"): int(kilobytes) * 1024 for name, kilobytes, *_ in map(str.split, lines)}
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(*, quick: bool, tell: Tell) -> list[dict[str, Any]]:
     """Fill each server that this machine has with visitors, and return what one takes as plain values."""
-    return [each._asdict() for each in measure(VISITORS // 16 if quick else VISITORS)]
+    return [each._asdict() for each in measure(VISITORS // 16 if quick else VISITORS, tell=tell)]
 
 
 def lines_of(results: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -88,12 +89,13 @@ def lines_of(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def measure(visitors: int = VISITORS) -> list[VisitorBytes]:
+def measure(visitors: int = VISITORS, *, tell: Tell = silent) -> list[VisitorBytes]:
     """Fill each server that this machine has with visitors, and return what one takes."""
     binaries = {"Valkey": str(get_binary_path()), "Redis": shutil.which("redis-server")}
     found = []
     for name, binary in binaries.items():
         if binary is not None:
+            tell(f"{visitors:,} visitors in {name}")
             with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder), binary=binary) as port:
                 found.append(_visitor_bytes(name, port, visitors))
     return found

@@ -66,7 +66,12 @@ def started(
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(_STOP_SECONDS)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from service.identity import VisitorTokens
+from service.identity.tokens import VisitorTokens
 from tests.benchmarks.hot_path.recorded_differences import differences
 from tests.benchmarks.hot_path.recorded_requests import Request, RequestStream
 from tests.benchmarks.hot_path.recorded_service import CLOCK_HEADER, SIGNING_KEY, RecordedService

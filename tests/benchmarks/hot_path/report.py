@@ -22,10 +22,10 @@ START: Final = "<!-- from make bench: do not edit -->"
 END: Final = "<!-- end of make bench -->"
 
 _DIMENSIONS: Final = {
-    "visitors": "visitors in Redis, 1,000",
-    "items": "items in model and catalog, 43,000",
-    "history": "events of each visitor's history, 30",
-    "workers": "workers, 1",
+    "visitors": "visitors in Redis",
+    "items": "items in model and catalog",
+    "history": "events of each visitor's history",
+    "workers": "workers",
 }
 _GIB: Final = 2**30
 _MIB: Final = 2**20
@@ -151,7 +151,7 @@ def _latency_table(latency: Results) -> Iterator[str]:
 def _growth_table(growth: Sequence[Results]) -> Iterator[str]:
     rows = [
         (
-            f"{_DIMENSIONS[each['dimension']]} → {each['size']:,}",
+            f"{_DIMENSIONS[each['dimension']]}, {each['from_size']:,} → {each['size']:,}",
             f"{each['variant']['service_us']:.0f} µs, ×{each['ratios']['service_us']:.2f}",
             f"{each['variant']['redis_us']:.0f} µs, ×{each['ratios']['redis_us']:.2f}",
             f"{each['variant']['p50_ms']:.1f} ms, ×{each['ratios']['p50_ms']:.2f}",

@@ -3,7 +3,7 @@
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.server import KEEP_ALIVE_SECONDS
+from service.serving.connections import KEEP_ALIVE_SECONDS
 
 
 def serve(app: ASGIApp, port: int) -> None:

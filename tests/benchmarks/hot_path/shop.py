@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from recommender.model import ModelContent
 from recommender.recommendations.neighbours import NO_ITEM, Neighbours
-from service.identity import VisitorTokens
+from service.identity.tokens import VisitorTokens
 from tests.benchmarks.hot_path.page_request import http_request, product_page
 from tests.benchmarks.hot_path.popularity import LISTS_EXPONENT, VIEWS_EXPONENT, distinct, drawn
 from tests.catalog_rows import line

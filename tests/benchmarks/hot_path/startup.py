@@ -14,6 +14,7 @@ import httpx
 
 from recommender.model import current_version, publish
 from tests.benchmarks.hot_path.load import Generate, Load, Outcome, generator
+from tests.benchmarks.hot_path.progress import Tell
 from tests.benchmarks.hot_path.servers import Server, furnish, kabin_process, publish_model, redis_process
 from tests.benchmarks.hot_path.shop import ReferenceShop
 from tests.benchmarks.published_models import linked_version
@@ -28,10 +29,11 @@ _POLL_SECONDS: Final = 0.005
 _PATIENCE_SECONDS: Final = 120.0
 
 
-def run(*, quick: bool) -> dict[str, Any]:
+def run(*, quick: bool, tell: Tell) -> dict[str, Any]:
     """Start the service on a full Redis some times, then swap its model under load; return the results as plain values."""
     shop = ReferenceShop(visitors=100)
     runs, swaps = (2, 3) if quick else (7, 20)
+    tell("filling a Redis with the shop")
     with (
         tempfile.TemporaryDirectory() as folder,
         generator() as generate,
@@ -42,7 +44,9 @@ def run(*, quick: bool) -> dict[str, Any]:
         with kabin_process(data, redis) as service:
             furnish(service, shop)
             skus = int(httpx.get(f"{service.url}/readyz").json()["catalog"]["skus"])
+        tell(f"{runs} starts")
         starts = [_seconds_to_ready(data, redis) for _ in range(runs)]
+        tell(f"{swaps} models swapped")
         with kabin_process(data, redis) as service:
             gaps = _swap_pauses(service, shop, generate, data / "models", swaps)
     return {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recommender.decisions.policy import AssignedExperiment
-from service.identity import VisitorTokens
+from service.identity.tokens import VisitorTokens
 from service.tickets import ExposureTickets
 from tests.benchmarks.hot_path.recorded_answers import masked, masked_header, record
 from tests.benchmarks.hot_path.recorded_differences import differences

@@ -114,6 +114,7 @@ def test_an_archiver_is_told_what_the_service_knows(monkeypatch: pytest.MonkeyPa
         "KABIN_REDIS_PREFIX": "given",
         "KABIN_ALLOW_EVICTION": "False",
         "KABIN_ARCHIVE_INTERVAL_SECONDS": "60",
+        "KABIN_ARCHIVE_RETENTION_DAYS": "730",
     }
     assert environment["PATH"] == os.environ["PATH"]
 

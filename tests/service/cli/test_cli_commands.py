@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from service.cli import main
-from service.cli.store import redis_of
+from service.cli.reachable_redis import redis_of
 from service.demo.crowd import crowd_rows, simulate_crowd
 from service.demo.shop import feed_rows, simulate_shop
 from service.settings import load_settings
@@ -168,7 +168,7 @@ def test_an_embedded_server_runs_until_the_last_command_that_joined_it_is_done(t
     settings = load_settings(data_dir=tmp_path)
     said = tmp_path / "said"
     owner = (
-        "import sys; from pathlib import Path; from service.cli.store import redis_of;"
+        "import sys; from pathlib import Path; from service.cli.reachable_redis import redis_of;"
         "from service.settings import load_settings;\n"
         "with redis_of(load_settings(data_dir=Path(sys.argv[1]))): print('up', flush=True); sys.stdin.read()"
     )

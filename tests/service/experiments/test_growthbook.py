@@ -6,7 +6,7 @@ import logging
 import random
 import socket
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,21 +25,11 @@ from tests.service.experiments.endpoint import (
     hangs,
     payload,
     redirects_for_ever,
-    running_endpoint,
     says,
     serves,
 )
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """An endpoint that tests turn as they like."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with running_endpoint() as endpoint:
-        yield endpoint
 
 
 def run(folder: Path, url: str, scenario: Callable[[GrowthBookSource], Awaitable[T]], **options: Any) -> T:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +20,11 @@ from tests.service.experiments.endpoint import (
     Endpoint,
     feature,
     payload,
-    running_endpoint,
     says,
     serves,
 )
 
 SERVER_KEY = "a-server-key-for-tests"
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """An endpoint that tests turn as they like."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with running_endpoint() as endpoint:
-        yield endpoint
 
 
 def settings_of(folder: Path, redis_url: str, prefix: str, **others: Any) -> Settings:

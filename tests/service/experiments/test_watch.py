@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from service.experiments.growthbook import GrowthBookSource
 from service.experiments.last_good import LastGoodCopy
 from service.experiments.sources import FileSource, PayloadSource, SourceCopy
 from service.experiments.watch import ExperimentWatch
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.stores.connection import StoreUnavailable, connected
 from service.stores.embedded import EmbeddedValkey
 from service.stores.experiments import ExperimentDocument, RedisExperimentStore
@@ -29,22 +29,12 @@ from tests.service.experiments.endpoint import (
     feature,
     hangs,
     payload,
-    running_endpoint,
     says,
     serves,
     until,
 )
 
 POLL_SECONDS = 0.005
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """An endpoint that tests turn as they like."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with running_endpoint() as endpoint:
-        yield endpoint
 
 
 def watch_of(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 
@@ -26,15 +27,17 @@ from recommender.decisions.policy import NO_POLICY, Policy, compile_policy
 from recommender.decisions.served import ServedModel
 from service.app import Services, create_app
 from service.experiments.definitions import combine
+from service.history.visitor_events import HeldEvent
 from service.knowledge import Knowledge
-from service.log_pressure import NO_PRESSURE, Pressure
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
+from service.redis_link.log_pressure import NO_PRESSURE, Pressure
 from service.settings import Settings
 from service.stores.catalog import CatalogChange
 from service.stores.connection import StoreUnavailable
 from service.stores.memory import MemoryVisitorStore
 from service.stores.memory_erasures import MemoryErasures
 from service.stores.memory_experiments import MemoryExperimentStore
+from service.stores.memory_identifications import MemoryIdentifications
 
 SERVER_KEY = "a-server-key-for-tests"
 TRUSTED = {"authorization": f"Bearer {SERVER_KEY}"}
@@ -73,6 +76,7 @@ class FailingStore(MemoryVisitorStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_down = False
+        self.failure: Exception = StoreUnavailable("Redis: switched off by a test")
         self.asked: list[str] = []
 
     async def apply(self, visitor_id: str, *arguments: Any, **options: Any) -> Any:
@@ -95,15 +99,35 @@ class FailingStore(MemoryVisitorStore):
         self._ask(visitor_id)
         return super().drop(visitor_id)
 
+    def holdings(self, visitor_id: str) -> Any:
+        """Tell, unless down."""
+        self._ask(visitor_id)
+        return super().holdings(visitor_id)
+
     async def ping(self) -> None:
         """Answer, unless down."""
         if self.is_down:
-            raise StoreUnavailable("Redis: switched off by a test")
+            raise self.failure
 
     def _ask(self, visitor_id: str) -> None:
         self.asked.append(visitor_id)
         if self.is_down:
             raise StoreUnavailable("Redis: switched off by a test")
+
+
+class MemoryVisitorEvents:
+    """The events that a store in memory has logged."""
+
+    def __init__(self, store: FailingStore) -> None:
+        self._store = store
+
+    async def of(self, visitor_id: str) -> list[HeldEvent]:
+        """Return them, unless the store is down."""
+        await self._store.ping()
+        return [
+            HeldEvent(visitor_id, "log", event.timestamp, msgspec.json.encode(event))
+            for event in self._store.logged(visitor_id)
+        ]
 
 
 class NoCatalogStore:
@@ -185,8 +209,10 @@ def make_shop(tmp_path: Path) -> MakeShop:
             payload = combine(None, document).payload
             policy[0] = compile_policy(payload, switched_off=frozenset(document.switched_off)).policy
 
+        identifications = MemoryIdentifications(store, lambda: now[0])
         services = Services(
             visitors=store,
+            identifications=identifications,
             catalog=NoCatalogStore(),
             refresh_catalog=store.ping,
             knowledge=Knowledge(lambda: catalog, lambda: model[0], lambda: policy[0]),
@@ -198,7 +224,8 @@ def make_shop(tmp_path: Path) -> MakeShop:
             clock=lambda: now[0],
             experiments=experiments,
             refresh_experiments=refresh_experiments,
-            erasures=MemoryErasures(store, lambda: now[0]),
+            erasures=MemoryErasures(store, lambda: now[0], identifications=identifications),
+            visitor_events=MemoryVisitorEvents(store),
             pressure=lambda: pressure[0],
         )
         defaults: dict[str, Any] = {
@@ -275,7 +302,7 @@ def run_server() -> Callable[..., tuple[int, str]]:
 def spawn(folder: Path, **variables: Any) -> subprocess.Popen[bytes]:
     """Start ``kabin serve`` under the given settings."""
     given = {"data_dir": folder, "server_key": SERVER_KEY, "redis_timeout_ms": 2000} | variables
-    given = {"archive_interval_seconds": 0} | given
+    given = {"archive_interval_seconds": 0, "shutdown_grace_seconds": 0} | given
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KABIN_")}
     environment |= {f"KABIN_{name.upper()}": str(value) for name, value in given.items() if value != ""}
     with (folder / "log").open("wb") as log:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.log_pressure import Limits, Pressure
+from service.redis_link.log_pressure import Limits, Pressure
 
 FULL = Pressure(Limits(log_events=1000, memory_percent=85)).with_log(1000).with_memory(40.0)
 VIEW = {"name": "view_item", "event_id": "v1", "params": {"items": [{"item_id": "d1"}]}}

@@ -36,7 +36,7 @@ def attackable() -> dict[str, Any]:
 
 
 def expectations() -> schemathesis.Config:
-    """Count 413 as a refusal: generated bodies may exceed 32 KB. A definition may break rules that no schema says."""
+    """Count 413 as a refusal: generated bodies may exceed 32 KB. Some rules no schema says."""
     refusals = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422]
     judged = {"positive_data_acceptance": {"expected-statuses": [200, 201, 401, 403, 404, 409, 422]}}
     return schemathesis.Config.from_dict(
@@ -44,7 +44,12 @@ def expectations() -> schemathesis.Config:
             "checks": {"negative_data_rejection": {"expected-statuses": refusals}},
             "operations": [
                 {
-                    "include-operation-id": ["replace_experiments", "define_experiment", "change_experiment"],
+                    "include-operation-id": [
+                        "replace_experiments",
+                        "define_experiment",
+                        "change_experiment",
+                        "identify",
+                    ],
                     "checks": judged,
                 }
             ],
@@ -150,4 +155,18 @@ def test_answers_are_as_the_contract_says(
 )
 def test_no_request_makes_the_server_break_its_contract(case: Any, attacked: Any) -> None:
     """All checks, with good data and bad, as the shop's server would call."""
+    case.call_and_validate(base_url=attacked.url)
+
+
+@pytest.mark.proof
+@contract.parametrize()
+@settings(
+    max_examples=25 * EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_a_thousand_requests_do_not_make_the_server_break_its_contract(case: Any, attacked: Any) -> None:
+    """The same for each call, other data in every run."""
     case.call_and_validate(base_url=attacked.url)

@@ -21,7 +21,7 @@ def _erase(shop: Any, visitor_id: str) -> Any:
     return shop.request("DELETE", f"/visitors/{quote(visitor_id, safe='')}", headers=shop.trusted)
 
 
-@pytest.mark.parametrize("visitor_id", ["anna", "customer:ä/ö?"])
+@pytest.mark.parametrize("visitor_id", ["anna", "kunde:ä/ö?"])
 def test_an_erased_visitor_is_gone(shop: Any, visitor_id: str) -> None:
     """The answer says what was deleted; afterwards nothing is held, and nothing of the id is repeated in storage."""
     _buy(shop, visitor_id, "e1", "e2")

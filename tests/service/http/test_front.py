@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from service.problems import Problem
+from service.contract.problems import Problem
 from service.routes.exchange import Request
 from tests.service.http.conftest import Shop
 

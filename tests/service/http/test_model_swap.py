@@ -23,7 +23,7 @@ from recommender.model import (
 )
 from recommender.recommendations.neighbours import Neighbours
 from service.cli import main
-from service.metrics import Metrics
+from service.metrics.metrics import Metrics
 from service.model_watch import ModelWatch
 
 

@@ -29,7 +29,7 @@ def visitor_of(shop: Shop) -> str:
 
 def test_a_visitor_who_asks_too_often_is_told_when_to_come_again(make_shop: MakeShop) -> None:
     """Beyond the burst both calls answer 429 with Retry-After, keep nothing, and go on after that time."""
-    shop = make_shop(visitor_rate_per_second=0.25, visitor_burst=3)
+    shop = make_shop(visitor_rate_per_second=0.25, visitor_burst=2)
     token = visitor_of(shop)
     event = VIEW | {"event_id": "again"}
     assert [shop.personalize(visitor_id=token).status_code for _ in range(3)] == [200, 200, 429]
@@ -47,7 +47,7 @@ def test_a_visitor_who_asks_too_often_is_told_when_to_come_again(make_shop: Make
 
 def test_visitors_do_not_limit_each_other(make_shop: MakeShop) -> None:
     """Each has a rate of their own, and who may not be stored has none."""
-    shop = make_shop(visitor_rate_per_second=0.25, visitor_burst=2)
+    shop = make_shop(visitor_rate_per_second=0.25, visitor_burst=1)
     first, second = visitor_of(shop), visitor_of(shop)
     assert [shop.personalize(visitor_id=token).status_code for token in (first, first, second)] == [
         200,

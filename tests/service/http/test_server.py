@@ -128,6 +128,23 @@ def test_a_signal_ends_the_service_and_its_embedded_server(
     assert httpx.post(f"{again.url}/personalize", json=body).json()["size"]["action"] == "preselect"
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_service_that_is_told_to_stop_says_so_and_still_answers(
+    start_server: Start, tmp_path: Path, workers: int
+) -> None:
+    """/readyz first; each answer closes its connection; a second signal ends it at once."""
+    server = start_server(tmp_path, workers=workers, shutdown_grace_seconds=600)
+    with httpx.Client(base_url=server.url) as client:
+        assert "connection" not in client.get("/readyz").headers
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: client.get("/readyz").json()["status"] == "stopping")
+        for _ in range(5):
+            answer = client.post("/events", json={"events": CARTS})
+            assert (answer.status_code, answer.headers["connection"]) == (202, "close")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 0
+
+
 def test_the_service_outlives_its_redis(start_server: Start, tmp_path: Path) -> None:
     """Degraded answers while Redis is away, ordinary ones when it is back; no start-up is needed for that."""
     redis = EmbeddedValkey(tmp_path / "redis")
