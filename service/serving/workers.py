@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from pickle import UnpicklingError  # nosec B403 - only its name; nothing is unpickled here
+from pickle import UnpicklingError  # nosec B403
 from typing import Final
 
 import uvicorn

@@ -191,7 +191,7 @@ async def test_a_shops_own_ids_are_kept_for_their_full_time(app: LiveApp) -> Non
 
 @pytest.mark.parametrize(
     "visitor_id",
-    ["a:b:log", "{p001}:log", "x\r\nFLUSHALL\r\n", "*", "\x00", "../../etc", "é" * 128, "v" * 41],
+    ["a:b:log", "{p001}:log", "x\rFLUSHALL\r", "*", "\x00", "../../etc", "é" * 128, "v" * 41],
 )
 async def test_an_id_cannot_reach_into_another_key(app: LiveApp, visitor_id: str) -> None:
     """Whatever characters a shop's id has, it has a state and a ring under its own name and nothing else changes."""
