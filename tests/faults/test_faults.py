@@ -14,7 +14,7 @@ from tests.faults.staging import Fault, stage
 
 SLOWEST_MS = 2000.0
 """Of anything while Redis or the network fails: POST /events waits 1 s for it, pages 30 ms."""
-SHORT = {"killed", "frozen", "full", "read-only", "slow", "half-open", "reset", "noscript", "clock"}
+SHORT = {"killed", "frozen", "full", "slow", "half-open", "reset", "noscript"}
 """Faults that are over within a second; the others need seconds of their own, or the whole of both cores."""
 UNSEEN = {"noscript", "clock", "connections", "slow-clients", "worker", "drain"}
 """Faults of which callers need not see anything."""

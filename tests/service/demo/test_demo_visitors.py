@@ -184,6 +184,7 @@ def test_the_panel_tells_of_its_own_visitor_only(browser: httpx.Client, demo_url
         "slots",
         "recommendations",
         "experiments",
+        "merged_visitors",
         "model_version",
     }
     for cookie in (None, told["visitor_id"], token[:-2] + "xx"):

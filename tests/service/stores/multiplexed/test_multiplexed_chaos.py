@@ -78,7 +78,7 @@ class BadLine:
         fate = self._dice.random()
         if not self.is_bad or fate > 0.05:
             return
-        if fate < 0.01:
+        if fate < 0.025:
             self.resets += 1
             raise ConnectionResetError("by the dice")
         self.stalls += 1
