@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from recommender.events import EventName
+from recommender.events import ACTS
 
 Items = Mapping[str, list[tuple[str, str | None]]]
 """SKUs by item, as id and size label."""
@@ -40,7 +40,7 @@ _SENSIBLE: Final = (
     *("add_to_cart",) * 4,
     *("purchase",) * 2,
     *("decision_shown",) * 3,
-    *(name.value for name in EventName),
+    *(name.value for name in ACTS),
 )
 _MISTAKES: Final[tuple[Any, ...]] = (
     7,
